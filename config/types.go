@@ -1,0 +1,213 @@
+package config
+
+import (
+	"time"
+
+	"plantroom/agent"
+)
+
+// A Site is a whole configuration, with every profile it names. It is
+// immutable and complete: nothing in it needs to be looked up, defaulted or
+// checked again.
+type Site struct {
+	Name    string // praha-1
+	Agent   string // edge-1
+	Influx  *Influx
+	MQTT    *MQTT
+	Buses   []*Bus // in the order of the file; those that devices have of their own are not among them
+	Devices []*Device
+}
+
+// Influx is an InfluxDB output: the v2 write API, which 1.8 also serves.
+type Influx struct {
+	URL    string
+	Org    string
+	Bucket string
+	Token  Secret
+}
+
+// MQTT is an MQTT 3.1.1 output. With Embedded set the agent serves a broker
+// there itself and URL is "".
+type MQTT struct {
+	URL       string // mqtt://, mqtts://, ws:// or wss://
+	Embedded  string // host:port to listen on
+	Username  string
+	Password  Secret
+	CA        string // file; "" for the system's
+	ClientID  string // default: plantroom-SITE-AGENT
+	Prefix    string // of every topic; default: plantroom
+	History   bool   // also publish what was read during an outage, to .../history
+	PerMetric bool   // also publish each reading's bare value to .../METRIC[/CHANNEL]
+}
+
+// A Bus is one wire or gateway that several devices share.
+type Bus struct {
+	ID     string
+	Modbus *ModbusLink
+}
+
+// A ModbusLink says how to reach a Modbus wire: exactly one of TCP,
+// RTUOverTCP and Serial is set.
+type ModbusLink struct {
+	TCP        string // host:port
+	RTUOverTCP string // host:port
+	Serial     string // /dev/ttyUSB0
+	Baud       int    // serial only: 9600
+	Parity     string // serial only: none, even or odd
+	DataBits   int    // serial only: 8
+	StopBits   int    // serial only: 1, or 2 where parity is none
+}
+
+// A Device is one device of the site.
+type Device struct {
+	ID, Name string
+	Profile  *Profile
+	Every    time.Duration // between polls
+	Timeout  time.Duration // of one request
+	Labels   []agent.Label // sorted by name
+	Feeds    []string
+	Modbus   *ModbusAddress // exactly one of Modbus and SNMP is set
+	SNMP     *SNMPAddress
+}
+
+// A ModbusAddress is a unit id on a wire: on the bus named Bus, or, with
+// Bus "", on a link of the device's own.
+type ModbusAddress struct {
+	Bus  string
+	Link ModbusLink // the bus's, or the device's own
+	Unit int        // 0..255
+}
+
+// An SNMPAddress is an agent and how to speak to it.
+type SNMPAddress struct {
+	Address   string // host:port
+	Version   string // 1, 2c or 3
+	Community Secret // 1 and 2c
+	User      string // 3, like the rest
+	Auth      string // none, md5, sha, sha224, sha256, sha384, sha512
+	AuthPass  Secret
+	Priv      string // none, des, aes, aes192, aes256, aes192c, aes256c
+	PrivPass  Secret
+	Context   string
+}
+
+// A Profile says what one make of device measures and where it keeps it.
+type Profile struct {
+	Name     string // rfc1628-ups
+	Title    string // for people
+	Class    string // of the catalogue
+	Verified string // recording, sources or single-source
+	Identify Identify
+	Modbus   *ModbusProfile // at least one of Modbus and SNMP is set
+	SNMP     *SNMPProfile
+}
+
+// Identify is how to recognise a device; the zero value recognises none.
+type Identify struct {
+	SNMP   []SNMPRule   // any one suffices
+	Modbus []ModbusRule // all must hold
+}
+
+// An SNMPRule holds when all its parts do.
+type SNMPRule struct {
+	SysObjectID string            // the agent's sysObjectID is this or below it; "" for any
+	Present     []string          // OIDs that must all have a value; one without a trailing instance matches any instance below it
+	Match       map[string]string // OID: regular expression that its value as text must match
+}
+
+// A ModbusRule compares one value with what it must be.
+type ModbusRule struct {
+	Value  ModbusValue
+	Equals []float64 // any of these; for numbers
+	Match  string    // regular expression; for type string
+}
+
+// A Space is one of the four address spaces of a Modbus device. Its number is
+// the function code that reads it.
+type Space uint8
+
+const (
+	Coil     Space = 1
+	Discrete Space = 2
+	Holding  Space = 3
+	Input    Space = 4
+)
+
+// A ModbusValue is where a value is and how to decode it.
+type ModbusValue struct {
+	Space   Space
+	Address int    // 0-based protocol address, or with SunSpec the offset from the model's first register (its id)
+	Type    string // bool, u16, s16, u32, s32, u64, s64, float32, float64, string, bcd16, bcd32, m10k
+	Order   string // abcd, cdab, badc or dcba; of the words and bytes of the value
+	Length  int    // registers that the value takes; 1 for coils and discrete inputs
+	BitLow  int    // bit field, 0 is the least significant; BitHigh < 0: the whole value
+	BitHigh int
+}
+
+// Conversion brings a raw value to the catalogue's unit and words.
+type Conversion struct {
+	Scale  float64 // value = raw * Scale + Offset
+	Offset float64
+	Absent []float64         // raw values that mean "not available"
+	States map[string]string // state metrics: raw value as text -> word of the catalogue; nil for others
+}
+
+// A ModbusProfile is a device's register map.
+type ModbusProfile struct {
+	MaxRegisters int   // registers in one read, 1..125
+	MaxBits      int   // coils or discrete inputs in one read, 1..2000
+	Gap          int   // unused registers that may be read to join two reads
+	SunSpec      []int // candidate addresses of the "SunS" marker; nil for a fixed map
+	Points       []ModbusPoint
+}
+
+// A ModbusPoint is one value of a register map. Where several points of a
+// profile have the same metric and channel, the first that the device has
+// is the one that counts.
+type ModbusPoint struct {
+	Metric      *agent.Metric
+	Channel     string
+	ChannelName string
+	Value       ModbusValue
+	Conversion
+	ScaleRegister *ModbusValue // s16 power of ten, on top of Scale; nil for none
+	Models        []int        // SunSpec model ids that the point belongs to
+}
+
+// An SNMPProfile is a device's objects.
+type SNMPProfile struct {
+	MaxOIDs int // in one GET
+	Points  []SNMPPoint
+}
+
+// An SNMPPoint is one scalar or one column of a table. Where several points of
+// a profile have the same metric and channel, the first that the device has is
+// the one that counts.
+type SNMPPoint struct {
+	Metric *agent.Metric
+	OID    string // a scalar's, with its instance; or
+	Table  string // a column's, without one
+
+	// Channel is the channel of a scalar, and for a column a pattern in which
+	// {index} stands for the row's whole index and {1}, {2}, {-1} for its
+	// first, second, last component. {name} stands for the row's name.
+	Channel string
+	// ChannelName is text or, starting with a digit 1. as OIDs do, NameOID is set instead.
+	ChannelName string
+	NameOID     string // the scalar or column that holds the channel's name
+
+	// Rows maps a row's index to the channel it has instead of the pattern's;
+	// rows not in it are left out. nil takes all rows.
+	Rows map[string]string
+	// Where leaves out rows whose cell in another column is not one of the values.
+	Where []SNMPCondition
+
+	Conversion
+	Decimals string // scalar or column that holds n of a factor 10^-n, on top of Scale; "" for none
+}
+
+// An SNMPCondition holds for a row whose cell in Column, as text, is one of Values.
+type SNMPCondition struct {
+	Column string
+	Values []string
+}

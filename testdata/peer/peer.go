@@ -1,0 +1,180 @@
+// Package peer starts the programs that plantroom's tests talk to: real
+// servers that other people wrote, each on a free loopback port, each stopped
+// when its test ends.
+//
+// With CI=true a missing program fails the test; on a laptop it skips it and
+// says what to install. The package lives under testdata because only tests
+// import it.
+package peer
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Need returns the path of program, looked for in PATH, in /usr/sbin and in
+// the checkout's .cache/bin. Where there is none it skips the test, or, with
+// CI=true, fails it; install says how to get it.
+func Need(t testing.TB, program, install string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, dir := range []string{"/usr/sbin", filepath.Join(Root(), ".cache", "bin")} {
+		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing: %s", program, install)
+	}
+	t.Skipf("%s is missing: %s", program, install)
+	return ""
+}
+
+// Root returns the folder of the checkout.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// Recorded returns the folder of the recordings of real devices, which is
+// beside the checkout and no part of it; where it is absent the test is
+// skipped, in CI too.
+func Recorded(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(filepath.Dir(Root()), "shared", "recorded")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("no recordings of real devices beside the checkout (../shared/recorded)")
+	}
+	return dir
+}
+
+// A Process is a started program.
+type Process struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	out *output
+}
+
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// Start runs cmd, in a process group of its own, until the test ends. It
+// returns when ready reports true; a program that is not ready within 30 s
+// fails the test with what it printed.
+func Start(t testing.TB, cmd *exec.Cmd, ready func() bool) *Process {
+	t.Helper()
+	p := &Process{t: t, cmd: cmd, out: &output{}}
+	if cmd.Stdout == nil {
+		cmd.Stdout = p.out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.out
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	if !wait(30*time.Second, ready) {
+		t.Fatalf("%s is not ready after 30 s; it printed:\n%s", filepath.Base(cmd.Path), p.out)
+	}
+	return p
+}
+
+// Output returns what the program has printed so far.
+func (p *Process) Output() string { return p.out.String() }
+
+// Stop kills the program and what it started. A second Stop does nothing.
+func (p *Process) Stop() {
+	if p.cmd.ProcessState != nil {
+		return
+	}
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.cmd.Wait()
+}
+
+// Until waits up to 30 s for cond to hold and fails the test if it does not.
+// It looks 50 times a second: for conditions outside this process, which
+// nothing here can signal.
+func Until(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	if !wait(30*time.Second, cond) {
+		t.Fatalf("not within 30 s: %s", what)
+	}
+}
+
+func wait(limit time.Duration, cond func() bool) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// TCPPort returns a loopback TCP port that was free a moment ago, for programs
+// that cannot be told to choose one.
+func TCPPort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// UDPPort is TCPPort for UDP.
+func UDPPort(t testing.TB) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port)
+}
+
+// Listening reports whether something accepts TCP connections at address.
+func Listening(address string) func() bool {
+	return func() bool {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			return false
+		}
+		c.Close()
+		return true
+	}
+}
