@@ -1,6 +1,9 @@
 package agent
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // A Source is a device's driver: it asks one device over a wire that it
 // shares with the other sources of its Bus. The bus's goroutine owns it; no
@@ -26,3 +29,8 @@ type Source interface {
 	// share closes with the last of them.
 	Close() error
 }
+
+// ErrUnreachable is in the error of a Poll or Probe that found the wire itself
+// dead: nobody answers at the gateway's address, the serial line is not there.
+// The bus then reports itself, once, instead of each of its devices.
+var ErrUnreachable = errors.New("unreachable")

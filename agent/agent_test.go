@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A listQueue is the least that a queue can be.
+type listQueue struct {
+	mu     sync.Mutex
+	blocks []string
+	peeked int
+	put    chan struct{}
+}
+
+func newListQueue() *listQueue { return &listQueue{put: make(chan struct{}, 1)} }
+
+func (q *listQueue) Put(block []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.blocks = append(q.blocks, string(block))
+	select {
+	case q.put <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (q *listQueue) Peek(ctx context.Context, limit int) ([]byte, error) {
+	for {
+		q.mu.Lock()
+		if n := len(q.blocks); n > 0 {
+			defer q.mu.Unlock()
+			q.peeked = n
+			return []byte(strings.Join(q.blocks, "")), nil
+		}
+		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-q.put:
+		}
+	}
+}
+
+func (q *listQueue) Drop() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.blocks = q.blocks[q.peeked:]
+	return nil
+}
+
+// A recordingSink keeps what it is sent, one letter for each device.
+type recordingSink struct {
+	sent []string
+	fail func() error
+}
+
+func (s *recordingSink) Append(dst []byte, rs []Reading) []byte {
+	return append(dst, rs[0].Point.Device.ID...)
+}
+
+func (s *recordingSink) Send(ctx context.Context, block []byte) error {
+	if s.fail != nil {
+		if err := s.fail(); err != nil {
+			return err
+		}
+	}
+	s.sent = append(s.sent, string(block))
+	return nil
+}
+
+// runAgent runs an agent over two devices, one poll a second, in virtual time.
+func runAgent(t *testing.T, d time.Duration, sink *recordingSink, linger time.Duration) (stats Stats, log string) {
+	var text strings.Builder
+	synctest.Test(t, func(t *testing.T) {
+		var buses []*Bus
+		for _, id := range []string{"a", "b"} {
+			s := newScripted(id, time.Second, answersIn(10*time.Millisecond))
+			b := NewBus(id)
+			b.Add(s.device, s, metricUp, metricDuration)
+			buses = append(buses, b)
+		}
+		a := New(buses, []*Outlet{NewOutlet("test", sink, newListQueue(), linger)}, slog.New(slog.NewTextHandler(&text, nil)))
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		stats = a.Stats()
+		for _, s := range a.Latest.All() {
+			if !s.Up || s.Err != nil || len(s.Readings) != 3 {
+				t.Errorf("latest of %s: %+v", s.Device.ID, s)
+			}
+		}
+	})
+	return stats, text.String()
+}
+
+func TestEveryPollIsSent(t *testing.T) {
+	sink := &recordingSink{}
+	stats, log := runAgent(t, 9500*time.Millisecond, sink, 0)
+	if stats != (Stats{Polls: 20}) {
+		t.Errorf("stats: %+v", stats)
+	}
+	if n := len(strings.Join(sink.sent, "")); n != 20 {
+		t.Errorf("%d polls were sent, want 20: %q", n, sink.sent)
+	}
+	if log != "" {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestPollsThatComeTogetherLeaveTogether(t *testing.T) {
+	sink := &recordingSink{}
+	runAgent(t, 9500*time.Millisecond, sink, 100*time.Millisecond)
+	if len(sink.sent) != 10 {
+		t.Errorf("%d sends for 10 seconds, want one a second: %q", len(sink.sent), sink.sent)
+	}
+}
+
+func TestNothingIsLostWhileTheSinkFails(t *testing.T) {
+	tries := 0
+	sink := &recordingSink{fail: func() error {
+		if tries++; tries > 2 && tries < 6 {
+			return errors.New("503 Service Unavailable")
+		}
+		return nil
+	}}
+	stats, log := runAgent(t, 59500*time.Millisecond, sink, 0)
+	if n := len(strings.Join(sink.sent, "")); n != int(stats.Polls) {
+		t.Errorf("%d of %d polls were sent", n, stats.Polls)
+	}
+	if n := strings.Count(log, "\n"); n != 2 ||
+		!strings.Contains(log, "sink does not take readings, they are kept") || !strings.Contains(log, "sink takes readings again") {
+		t.Errorf("one line each way, not:\n%s", log)
+	}
+}
+
+func TestStoppingSendsWhatIsQueued(t *testing.T) {
+	sink := &recordingSink{}
+	stats, _ := runAgent(t, 5500*time.Millisecond, sink, time.Hour)
+	if n := len(strings.Join(sink.sent, "")); n != int(stats.Polls) {
+		t.Errorf("%d of %d polls were sent when the agent stopped", n, stats.Polls)
+	}
+}
+
+func TestStoppingDoesNotWaitForADeadSink(t *testing.T) {
+	sink := &recordingSink{fail: func() error { return errors.New("connection refused") }}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		runAgentInBubble(t, 5*time.Second, sink)
+		if d := time.Since(began); d > 5*time.Second+flushFor {
+			t.Errorf("stopping took %v", d-5*time.Second)
+		}
+	})
+}
+
+func runAgentInBubble(t *testing.T, d time.Duration, sink Sink) {
+	s := newScripted("a", time.Second, answersIn(10*time.Millisecond))
+	b := NewBus("a")
+	b.Add(s.device, s, metricUp, metricDuration)
+	a := New([]*Bus{b}, []*Outlet{NewOutlet("test", sink, newListQueue(), 0)}, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	if err := a.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}

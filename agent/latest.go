@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Latest holds the last poll of every device. It is safe for concurrent use.
+type Latest struct {
+	mu      sync.RWMutex
+	devices []*Status
+	byID    map[string]*Status
+}
+
+// A Status is how a device stands.
+type Status struct {
+	Device   *Device
+	Polled   time.Time // when the last poll began; zero before the first
+	Since    time.Time // when Up became what it is
+	Up       bool      // the last poll was answered
+	Err      error     // why it was not
+	Failures int       // polls in a row that failed
+	Next     time.Time // when the device is asked again
+	Readings []Reading // of the last poll, up and poll_duration first
+}
+
+func newLatest(devices []*Device) *Latest {
+	l := &Latest{byID: map[string]*Status{}}
+	for _, d := range devices {
+		s := &Status{Device: d}
+		l.devices = append(l.devices, s)
+		l.byID[d.ID] = s
+	}
+	return l
+}
+
+func (l *Latest) update(p *Poll) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.byID[p.Device.ID]
+	if up := p.Err == nil; s.Polled.IsZero() || s.Up != up {
+		s.Up, s.Since = up, p.Time
+	}
+	s.Polled, s.Err, s.Failures, s.Next = p.Time, p.Err, p.Failures, p.Next
+	s.Readings = append(s.Readings[:0], p.Readings...)
+}
+
+// All returns how every device stands, in the order of the configuration. The
+// result is the caller's.
+func (l *Latest) All() []Status {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := make([]Status, len(l.devices))
+	for i, s := range l.devices {
+		all[i] = *s
+		all[i].Readings = slices.Clone(s.Readings)
+	}
+	return all
+}
