@@ -1,0 +1,393 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gosnmp/gosnmp"
+
+	"plantroom/agent"
+	"plantroom/config"
+)
+
+// An oid is an object identifier by its numbers.
+type oid []uint32
+
+// parseOID reads an OID with or without a leading dot.
+func parseOID(s string) (oid, error) {
+	var o oid
+	for part := range strings.SplitSeq(strings.TrimPrefix(s, "."), ".") {
+		n, err := strconv.ParseUint(part, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no OID", s)
+		}
+		o = append(o, uint32(n))
+	}
+	return o, nil
+}
+
+// An object is one instance that a device's agent has.
+type object struct {
+	oid  oid
+	name string // with a leading dot, as gosnmp writes it
+
+	constant any // int, string, or an oid as dotted string with isOID; nil for a point
+	isOID    bool
+
+	metric  *agent.Metric
+	channel string
+	conv    converter
+	factor  float64 // 10^-decimals
+}
+
+// decimals is what a Server says where a profile takes the number of decimals
+// from the device.
+const decimals = 2
+
+// objects is what a device's agent has: immutable, sorted by OID.
+type objects struct {
+	values Values
+	sorted []object
+	byName map[string]*object
+	types  map[string]bool // columns and scalars without their instance, leading dot
+}
+
+// lookUp returns the object with the given name.
+func (o *objects) lookUp(name string) *object { return o.byName[name] }
+
+// after returns the index of the first object behind an OID.
+func (o *objects) after(id oid) int {
+	i, found := slices.BinarySearchFunc(o.sorted, id, func(a object, id oid) int { return slices.Compare(a.oid, id) })
+	if found {
+		i++
+	}
+	return i
+}
+
+// known reports whether name lies below a scalar or column that the device has.
+func (o *objects) known(name string) bool {
+	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
+		if o.types[name[:i]] {
+			return true
+		}
+	}
+	return false
+}
+
+// value returns what the object holds now; ok is false when it does not exist.
+func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) {
+	switch c := x.constant.(type) {
+	case int:
+		return gosnmp.Integer, c, true
+	case string:
+		if x.isOID {
+			return gosnmp.ObjectIdentifier, c, true
+		}
+		return gosnmp.OctetString, c, true
+	}
+	v, ok := values.Value(x.metric, x.channel)
+	var r raw
+	switch {
+	case ok:
+		r = x.conv.raw(v, x.factor, true)
+		if x.conv.words == nil {
+			r.number = clear(r.number, x.conv.absent)
+		}
+	case len(x.conv.absent) > 0:
+		r = raw{number: x.conv.absent[0]}
+	default:
+		return 0, nil, false
+	}
+	switch n := r.number; {
+	case r.isText:
+		return gosnmp.OctetString, r.text, true
+	case x.metric.Kind == agent.Counter && n >= 0 && n <= math.MaxUint32:
+		return gosnmp.Counter32, uint32(n), true
+	case n >= math.MinInt32 && n <= math.MaxInt32:
+		return gosnmp.Integer, int(n), true
+	case n > 0 && n <= math.MaxUint32:
+		return gosnmp.Gauge32, uint32(n), true
+	case n > 0:
+		return gosnmp.Counter64, uint64(n), true
+	}
+	return gosnmp.Integer, math.MinInt32, true
+}
+
+// clear steps aside from numbers that mean "absent".
+func clear(n float64, absent []float64) float64 {
+	for slices.Contains(absent, n) {
+		if n > 0 {
+			n--
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
+// A collector gathers a device's objects.
+type collector struct {
+	objects map[string]object          // by name
+	rows    map[string]map[string]bool // indexes in use, by table entry
+}
+
+func (c *collector) put(name string, x object) bool {
+	if _, taken := c.objects[name]; taken {
+		return false
+	}
+	id, err := parseOID(name)
+	if err != nil {
+		return false
+	}
+	x.oid, x.name = id, "."+name
+	c.objects[name] = x
+	return true
+}
+
+// collect turns a profile's points into objects. Of two points for the same
+// object the first has it.
+func collect(a Agent) *objects {
+	c := &collector{objects: make(map[string]object), rows: make(map[string]map[string]bool)}
+	o := &objects{values: a.Values, byName: make(map[string]*object), types: make(map[string]bool)}
+	for i := range a.Profile.SNMP.Points {
+		p := &a.Profile.SNMP.Points[i]
+		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1}
+		if p.Decimals != "" {
+			x.factor = math.Pow(10, -decimals)
+		}
+		if p.Table == "" {
+			c.scalar(p, x, a.Values)
+			continue
+		}
+		c.column(p, x, a.Values)
+	}
+	c.identity(a)
+	for _, x := range c.objects {
+		o.sorted = append(o.sorted, x)
+	}
+	slices.SortFunc(o.sorted, func(a, b object) int { return slices.Compare(a.oid, b.oid) })
+	for i := range o.sorted {
+		x := &o.sorted[i]
+		o.byName[x.name] = x
+		o.types[x.name[:strings.LastIndexByte(x.name, '.')]] = true
+	}
+	for i := range a.Profile.SNMP.Points {
+		if p := &a.Profile.SNMP.Points[i]; p.Table != "" {
+			o.types["."+p.Table] = true
+		}
+	}
+	return o
+}
+
+func (c *collector) scalar(p *config.SNMPPoint, x object, values Values) {
+	if p.Channel != "" && strings.Contains(p.Channel, "{name}") {
+		channels := values.Channels(p.Metric)
+		if len(channels) == 0 {
+			return
+		}
+		x.channel = channels[0]
+	}
+	if !c.put(p.OID, x) {
+		return
+	}
+	if p.NameOID != "" {
+		c.put(p.NameOID, object{constant: values.ChannelName(x.channel)})
+	}
+	if p.Decimals != "" {
+		c.put(p.Decimals, object{constant: decimals})
+	}
+}
+
+// column makes a row for each channel of the metric that the device has: in
+// the row that the profile's channel pattern says, or, for channels that no row
+// can have by the pattern, in the next free one.
+func (c *collector) column(p *config.SNMPPoint, x object, values Values) {
+	channels := values.Channels(p.Metric)
+	if p.Rows != nil {
+		for _, index := range slices.Sorted(maps.Keys(p.Rows)) {
+			if slices.Contains(channels, p.Rows[index]) {
+				x.channel = p.Rows[index]
+				c.row(p, x, index, values.ChannelName(x.channel))
+			}
+		}
+		return
+	}
+	pattern := parsePattern(p.Channel)
+	matched := slices.ContainsFunc(channels, func(ch string) bool { return pattern.re.MatchString(ch) })
+	for _, ch := range channels {
+		index, name, ok := pattern.invert(ch)
+		if !ok && matched {
+			continue
+		}
+		x.channel = ch
+		if name == "" {
+			name = values.ChannelName(ch)
+		}
+		if index != "" && c.row(p, x, index, name) {
+			continue
+		}
+		for n := 1; ; n++ {
+			index := pattern.row(n)
+			if !c.rows[entryOf(p.Table)][index] {
+				c.row(p, x, index, name)
+				break
+			}
+		}
+	}
+}
+
+// row adds the cells of one row and reports whether they were free.
+func (c *collector) row(p *config.SNMPPoint, x object, index, name string) bool {
+	for _, w := range p.Where {
+		if cell, ok := c.objects[w.Column+"."+index]; ok && !slices.Contains(w.Values, fmt.Sprint(cell.constant)) {
+			return false
+		}
+	}
+	if !c.put(p.Table+"."+index, x) {
+		return false
+	}
+	entry := entryOf(p.Table)
+	if c.rows[entry] == nil {
+		c.rows[entry] = make(map[string]bool)
+	}
+	c.rows[entry][index] = true
+	for _, w := range p.Where {
+		c.put(w.Column+"."+index, object{constant: constantOf(w.Values[0])})
+	}
+	if p.NameOID != "" {
+		c.put(p.NameOID+"."+index, object{constant: name})
+	}
+	if p.Decimals != "" {
+		c.put(p.Decimals+"."+index, object{constant: decimals})
+	}
+	return true
+}
+
+func constantOf(text string) any {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return text
+}
+
+// entryOf returns the table entry that a column belongs to.
+func entryOf(column string) string { return column[:strings.LastIndexByte(column, '.')] }
+
+// identity adds the system group and what the profile recognises its device by.
+func (c *collector) identity(a Agent) {
+	descr, kind := a.Profile.Title, "1.3.6.1.4.1.8072.3.2.10"
+	if rules := a.Profile.Identify.SNMP; len(rules) > 0 {
+		rule := rules[0]
+		if rule.SysObjectID != "" {
+			kind = rule.SysObjectID
+		}
+		for _, id := range slices.Sorted(maps.Keys(rule.Match)) {
+			switch text := example(rule.Match[id]); id {
+			case sysDescr:
+				descr = text
+			case sysObjectID:
+				kind = text
+			default:
+				c.put(id, object{constant: text})
+			}
+		}
+		for _, id := range rule.Present {
+			below := func(name string) bool { return name == id || strings.HasPrefix(name, id+".") }
+			if id == sysDescr || id == sysObjectID || slices.ContainsFunc(slices.Collect(maps.Keys(c.objects)), below) {
+				continue
+			}
+			if !strings.HasSuffix(id, ".0") {
+				id += ".0"
+			}
+			c.put(id, object{constant: a.Profile.Title})
+		}
+	}
+	c.put(sysDescr, object{constant: descr})
+	c.put(sysObjectID, object{constant: "." + strings.TrimPrefix(kind, "."), isOID: true})
+	c.put(sysName, object{constant: a.Name})
+}
+
+const (
+	sysDescr    = "1.3.6.1.2.1.1.1.0"
+	sysObjectID = "1.3.6.1.2.1.1.2.0"
+	sysUpTime   = "1.3.6.1.2.1.1.3.0"
+	sysName     = "1.3.6.1.2.1.1.5.0"
+)
+
+// A channelPattern is a column's channel pattern, to be inverted: from
+// "L{index}", the channel "L2" is row 2.
+type channelPattern struct {
+	re     *regexp.Regexp
+	groups []string // the placeholder of each group: index, name, 2, -1
+	depth  int      // components of an index
+}
+
+var placeholder = regexp.MustCompile(`\{(index|name|-?\d+)\}`)
+
+func parsePattern(pattern string) channelPattern {
+	p := channelPattern{depth: 1}
+	var expr strings.Builder
+	expr.WriteByte('^')
+	last := 0
+	for _, m := range placeholder.FindAllStringSubmatchIndex(pattern, -1) {
+		expr.WriteString(regexp.QuoteMeta(pattern[last:m[0]]))
+		last = m[1]
+		group := pattern[m[2]:m[3]]
+		p.groups = append(p.groups, group)
+		switch group {
+		case "index":
+			expr.WriteString(`(\d+(?:\.\d+)*)`)
+		case "name":
+			expr.WriteString(`(.+)`)
+		default:
+			expr.WriteString(`(\d+)`)
+			n, _ := strconv.Atoi(group)
+			p.depth = max(p.depth, n, 1-n)
+		}
+	}
+	expr.WriteString(regexp.QuoteMeta(pattern[last:]) + "$")
+	p.re = regexp.MustCompile(expr.String())
+	return p
+}
+
+// invert returns the row and the name that a channel comes from. The index is
+// "" where the pattern does not tell it.
+func (p channelPattern) invert(channel string) (index, name string, ok bool) {
+	m := p.re.FindStringSubmatch(channel)
+	if m == nil {
+		return "", "", false
+	}
+	parts := slices.Repeat([]string{"1"}, p.depth)
+	told := len(p.groups) == 0
+	for i, group := range p.groups {
+		text := m[i+1]
+		switch group {
+		case "index":
+			return text, name, true
+		case "name":
+			name = text
+		default:
+			n, _ := strconv.Atoi(group)
+			if n < 0 {
+				n += p.depth + 1
+			}
+			parts[cmp.Or(n, 1)-1] = text
+			told = true
+		}
+	}
+	if told {
+		index = strings.Join(parts, ".")
+	}
+	return index, name, true
+}
+
+// row returns the index of the nth row.
+func (p channelPattern) row(n int) string {
+	return strings.Repeat("1.", p.depth-1) + strconv.Itoa(n)
+}
