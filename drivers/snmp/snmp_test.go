@@ -1,0 +1,46 @@
+package snmp
+
+import (
+	"testing"
+
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func want(t testing.TB, got []string, lines ...string) {
+	t.Helper()
+	if diff := cmp.Diff(lines, got); diff != "" {
+		t.Errorf("wanted -, got +:\n%s", diff)
+	}
+}
+
+func TestPollScalarsAndRows(t *testing.T) {
+	agent := newStub(t, "", map[string]any{
+		"1.3.6.1.2.1.1.3.0":          uint32(1),
+		"1.3.6.1.2.1.33.1.2.4.0":     97,
+		"1.3.6.1.2.1.33.1.2.5.0":     271,
+		"1.3.6.1.2.1.33.1.3.3.1.3.1": 230,
+		"1.3.6.1.2.1.33.1.3.3.1.3.2": 231,
+		"1.3.6.1.2.1.33.1.3.3.1.3.3": 232,
+		"1.3.6.1.2.1.33.1.3.3.1.4.1": 5,
+	})
+	volts := scalar("battery_voltage", "1.3.6.1.2.1.33.1.2.5.0")
+	volts.Scale = 0.1
+	src := agent.source(t, time.Second,
+		scalar("battery_charge", "1.3.6.1.2.1.33.1.2.4.0"),
+		volts,
+		scalar("missing", "1.3.6.1.2.1.33.1.2.9.0"),
+		rows("input_voltage", "1.3.6.1.2.1.33.1.3.3.1.3", "L{index}"),
+	)
+	lines := []string{"battery_charge=97", "battery_voltage=27.1", "input_voltage[L1]=230", "input_voltage[L2]=231", "input_voltage[L3]=232"}
+	want(t, poll(t, src), lines...)
+	agent.take()
+	want(t, poll(t, src), lines...)
+	if asked := agent.take(); len(asked) != 1 || len(asked[0].Variables) != 5 {
+		t.Errorf("second poll: %d requests, the first with %d objects; want 1 with 5", len(asked), len(asked[0].Variables))
+	}
+	if got := src.cells[2].point.Source; got != "1.3.6.1.2.1.33.1.3.3.1.3.1" {
+		t.Errorf("source %q", got)
+	}
+}

@@ -1,0 +1,184 @@
+package snmp
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gosnmp/gosnmp"
+
+	"plantroom/config"
+)
+
+const (
+	maxRows       = 1000  // of one column; a table that goes on is cut there
+	maxCells      = 20000 // of one device
+	bulkVariables = 40    // asked of a GETBULK in all
+	bulkColumns   = 8     // walked side by side
+)
+
+// A survey finds out which of a profile's objects a device has. It is made of
+// steps, of a request or a few each, so that it can be spread over polls and
+// goes on where it was interrupted.
+type survey struct {
+	scalars []string                  // still to ask
+	columns []*column                 // still to walk
+	abreast int                       // how many of them side by side
+	rows    map[string][]string       // the indexes of a column's rows, by its OID
+	found   map[string]gosnmp.SnmpPDU // what the device has, by OID
+}
+
+// A column is one being walked.
+type column struct {
+	oid  string
+	last string              // the OID that the next request starts from; "" at the column's end
+	seen map[string]struct{} // the OIDs of its cells
+}
+
+// newSurvey plans the survey of a device with a profile's points.
+func newSurvey(points []config.SNMPPoint) *survey {
+	scalars, columns := map[string]bool{}, map[string]bool{}
+	for i := range points {
+		p := &points[i]
+		beside := func(oid string) {
+			switch {
+			case oid == "":
+			case p.Table == "" || isScalar(oid):
+				scalars[dotted(oid)] = true
+			case p.Rows == nil:
+				columns[dotted(oid)] = true
+			default:
+				for row := range p.Rows {
+					scalars[dotted(oid)+"."+row] = true
+				}
+			}
+		}
+		beside(p.OID)
+		beside(p.Table)
+		beside(p.NameOID)
+		beside(p.Decimals)
+		for _, w := range p.Where {
+			beside(w.Column)
+		}
+	}
+	s := &survey{
+		scalars: slices.Sorted(maps.Keys(scalars)),
+		abreast: bulkColumns,
+		rows:    make(map[string][]string, len(columns)),
+		found:   make(map[string]gosnmp.SnmpPDU, len(scalars)),
+	}
+	for _, oid := range slices.Sorted(maps.Keys(columns)) {
+		s.columns = append(s.columns, &column{oid: oid, last: oid, seen: map[string]struct{}{}})
+	}
+	return s
+}
+
+// dotted returns oid with the leading dot that gosnmp gives its own.
+func dotted(oid string) string {
+	if strings.HasPrefix(oid, ".") {
+		return oid
+	}
+	return "." + oid
+}
+
+// isScalar reports whether oid is an instance of a scalar: a column never ends
+// in 0.
+func isScalar(oid string) bool { return strings.HasSuffix(oid, ".0") }
+
+func (s *survey) done() bool { return len(s.scalars) == 0 && len(s.columns) == 0 }
+
+// step asks for some more. An error means that the device does not answer; the
+// next step then asks the same again.
+func (s *survey) step(ctx context.Context, c *client) error {
+	if len(s.scalars) > 0 {
+		n := c.fits(s.scalars, func(int) int { return 12 })
+		if c.address.Version == "1" {
+			n = min(n, 8) // one request more for each that is missing
+		}
+		out := make([]answer, n)
+		if err := c.get(ctx, s.scalars[:n], out); err != nil {
+			return err
+		}
+		for i, oid := range s.scalars[:n] {
+			if out[i].failed == nil && !absent(out[i].pdu.Type) {
+				s.found[oid] = out[i].pdu
+			}
+		}
+		s.scalars = s.scalars[n:]
+		return nil
+	}
+	return s.walk(ctx, c)
+}
+
+// walk takes the first columns some rows further, side by side.
+func (s *survey) walk(ctx context.Context, c *client) error {
+	n := min(len(s.columns), s.abreast, c.width)
+	oids := make([]string, n)
+	for i, col := range s.columns[:n] {
+		oids[i] = col.last
+	}
+	kind, rows := gosnmp.GetNextRequest, 1
+	if !c.noBulk {
+		kind, rows = gosnmp.GetBulkRequest, max(min(bulkVariables, c.width)/n, 1)
+	}
+	resp, err := c.send(ctx, kind, oids, rows)
+	switch {
+	case err != nil && !c.tooMuch(ctx, err):
+		return err
+	case err == nil && resp.Error == gosnmp.NoError && len(resp.Variables) > 0:
+		c.alive = true
+		for i := range resp.Variables {
+			s.visit(s.columns[i%n], &resp.Variables[i])
+		}
+	case kind == gosnmp.GetBulkRequest:
+		c.noBulk = true
+		return nil
+	case err == nil && resp.Error == gosnmp.NoSuchName && resp.ErrorIndex > 0 && int(resp.ErrorIndex) <= n:
+		s.columns[resp.ErrorIndex-1].last = "" // the end of what a version 1 agent has
+	case n > 1:
+		s.abreast = n / 2
+	default:
+		s.columns[0].last = ""
+	}
+	s.columns = slices.DeleteFunc(s.columns, func(col *column) bool { return col.last == "" })
+	return nil
+}
+
+// visit takes note of the variable that an agent says comes next in a column,
+// and ends the column where it has: at an OID outside of it, at one that was
+// there before (agents that sort badly are welcome, those that go round in
+// circles are not), and at a column or a device out of all proportion.
+func (s *survey) visit(col *column, v *gosnmp.SnmpPDU) {
+	if col.last == "" {
+		return
+	}
+	row, inside := strings.CutPrefix(v.Name, col.oid+".")
+	_, before := col.seen[v.Name]
+	end := v.Type == gosnmp.EndOfMibView || v.Type == gosnmp.NoSuchInstance || v.Type == gosnmp.NoSuchObject
+	if !inside || before || end || len(col.seen) >= maxRows || len(s.found) >= maxCells {
+		col.last = ""
+		return
+	}
+	col.last = v.Name
+	col.seen[v.Name] = struct{}{}
+	s.found[v.Name] = *v
+	s.rows[col.oid] = append(s.rows[col.oid], row)
+}
+
+// value returns what the device has at oid, nil where it has nothing there.
+func (s *survey) value(oid string) *gosnmp.SnmpPDU {
+	if v, ok := s.found[oid]; ok && !absent(v.Type) {
+		return &v
+	}
+	return nil
+}
+
+// beside returns the value that goes with a row (or, with row "", with a
+// scalar): the cell of a column, or a scalar.
+func (s *survey) beside(oid, row string) *gosnmp.SnmpPDU {
+	if row == "" || isScalar(oid) {
+		return s.value(dotted(oid))
+	}
+	return s.value(dotted(oid) + "." + row)
+}
