@@ -14,6 +14,7 @@ type Site struct {
 	Agent   string // edge-1
 	Influx  *Influx
 	MQTT    *MQTT
+	Wall    string // host:port to serve the wall on; "" for none
 	Buses   []*Bus // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
 }

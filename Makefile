@@ -1,0 +1,55 @@
+# What people type. Everything that is built or fetched goes to .cache and dist.
+
+export CGO_ENABLED ?= 0
+CACHE := $(CURDIR)/.cache
+INFLUXD := $(CACHE)/bin/influxd
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+FLAGS := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+# The main job on real parts: a simulated facility, the agent, its MQTT broker and InfluxDB.
+# make demo ARGS='--scenario monthly-test --speed 10'
+demo: plantroom $(INFLUXD)
+	@bash .ci/demo $(ARGS)
+
+# All tests, against real servers.
+test: .cache/peers $(INFLUXD)
+	CGO_ENABLED=1 go test -race -timeout 15m ./...
+
+# Static binaries: dist/plantroom-linux-amd64, -arm64, -armv7.
+build:
+	GOOS=linux GOARCH=amd64 go build $(FLAGS) -o dist/plantroom-linux-amd64 ./cmd/plantroom
+	GOOS=linux GOARCH=arm64 go build $(FLAGS) -o dist/plantroom-linux-arm64 ./cmd/plantroom
+	GOOS=linux GOARCH=arm GOARM=7 go build $(FLAGS) -o dist/plantroom-linux-armv7 ./cmd/plantroom
+
+lint:
+	@test -z "$$(gofmt -l cmd agent config drivers testdata)" || { gofmt -d cmd agent config drivers testdata; exit 1; }
+	go vet ./... ./testdata/...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... ./testdata/...
+
+# Every parser of foreign bytes for a few seconds each: make fuzz TIME=1m
+TIME ?= 5s
+fuzz:
+	@for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(TIME) $$p || exit 1; \
+	  done; \
+	done
+
+# What a poll costs: micro-benchmarks, then whole processes.
+bench: plantroom
+	go test -run '^$$' -bench . -benchmem ./...
+	go run ./testdata/bench -plantroom ./plantroom
+
+plantroom: FORCE
+	go build $(FLAGS) -o plantroom ./cmd/plantroom
+
+$(INFLUXD):
+	@echo "building InfluxDB 1.8.10, once, for two minutes or so"
+	GOBIN=$(CACHE)/bin go install github.com/influxdata/influxdb/cmd/influxd@v1.8.10
+
+.cache/peers: .ci/peers
+	@bash .ci/peers
+	@touch $@
+
+FORCE:
+.PHONY: demo test build lint fuzz bench FORCE

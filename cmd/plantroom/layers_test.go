@@ -1,0 +1,88 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"plantroom/testdata/peer"
+)
+
+// layers says which of our packages each package may import, and why.
+var layers = map[string][]string{
+	// The domain knows nothing of wires, files or formats.
+	"agent": nil,
+	// What is between the domain and one far side knows the domain only.
+	"agent/influx": {"agent"},
+	"agent/mqtt":   {"agent"},
+	"agent/queue":  nil,
+	// Configuration compiles to the domain's metrics and labels, and dials nothing.
+	"config": {"agent"},
+	// Registers and OIDs stay in the drivers.
+	"drivers/modbus": {"agent", "config"},
+	"drivers/snmp":   {"agent", "config"},
+	"drivers/sim":    {"agent", "config"},
+	"drivers":        {"agent", "config", "drivers/modbus", "drivers/snmp"},
+	// Commands wire everything together.
+	"cmd/plantroom": {"agent", "agent/influx", "agent/mqtt", "agent/queue", "config", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{range .Imports}} {{.}}{{end}}`, "./...")
+	cmd.Dir = peer.Root()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		pkg := strings.TrimPrefix(path, "plantroom/")
+		allowed, listed := layers[pkg]
+		if !listed {
+			t.Errorf("package %s is not in the table of layers", pkg)
+			continue
+		}
+		for _, imp := range strings.Fields(imports) {
+			if ours, ok := strings.CutPrefix(imp, "plantroom/"); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s; it may import %v", pkg, ours, allowed)
+			}
+		}
+	}
+}
+
+// writes are the calls of the libraries we speak to devices with that change
+// a device. The program may contain none of them: reading only is a promise.
+var writes = regexp.MustCompile(`^(Write(Single|Multiple)?(Coil|Coils|Register|Registers)|MaskWriteRegister|ReadWriteMultipleRegisters|SetRequest|SendTrap|FuncCodeWrite.*|FuncCodeMask.*|FuncCodeReadWrite.*)$`)
+
+func TestNothingWritesToADevice(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(filepath.Join(peer.Root(), "drivers"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		snmp := slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return strings.Contains(i.Path.Value, "gosnmp") })
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && (writes.MatchString(s.Sel.Name) || snmp && s.Sel.Name == "Set") {
+				t.Errorf("%s: %s writes to a device", set.Position(s.Pos()), s.Sel.Name)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || files == 0 {
+		t.Fatal(files, err)
+	}
+}

@@ -1,0 +1,297 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"plantroom/agent"
+)
+
+var update = flag.Bool("update", false, "write what the faulty configurations are found to have wrong into their archives")
+
+// TestFaults reads every archive of testdata/faults, a configuration with
+// mistakes, and compares all that is said of it with the archive's file want.
+func TestFaults(t *testing.T) {
+	archives, err := filepath.Glob("../testdata/faults/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	for _, path := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			want := ""
+			for _, f := range a.Files {
+				if f.Name == "want" {
+					want = string(f.Data)
+				}
+				write(t, filepath.Join(dir, f.Name), string(f.Data))
+			}
+			_, err = Load(filepath.Join(dir, "site.yaml"))
+			if _, ok := errors.AsType[Faults](err); !ok {
+				t.Fatalf("Load returned %v, not Faults", err)
+			}
+			got := strings.ReplaceAll(err.Error(), dir+"/", "") + "\n"
+			if *update {
+				files := a.Files[:0]
+				for _, f := range a.Files {
+					if f.Name != "want" {
+						files = append(files, f)
+					}
+				}
+				a.Files = append(files, txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(path, txtar.Format(a), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load writes the files of a txtar text into a folder and loads its site.yaml.
+func load(t *testing.T, text string) *Site {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range txtar.Parse([]byte(text)).Files {
+		write(t, filepath.Join(dir, f.Name), string(f.Data))
+	}
+	site, err := Load(filepath.Join(dir, "site.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site
+}
+
+// TestSite loads the example of the design, whole.
+func TestSite(t *testing.T) {
+	t.Setenv("SNMP", "secret community")
+	t.Setenv("MQTT_PASSWORD", "tajné heslo")
+	site := load(t, `
+-- influx.token --
+token-1
+-- ca.pem --
+-- site.yaml --
+site: praha-1
+agent: edge-1
+outputs:
+  influx: {url: http://10.1.0.5:8086, org: dc, bucket: facility, token: "${file:influx.token}"}
+  mqtt: {url: mqtts://10.1.0.5:8883, username: edge-1, password: "${env:MQTT_PASSWORD}", ca: ca.pem}
+wall: {listen: 127.0.0.1:8080}
+include: [devices/*.yaml]
+profiles: [profiles/]
+buses:
+  - {id: hall-rs485, modbus: {serial: /dev/ttyUSB0, baud: 9600, parity: even}}
+  - {id: moxa-1, modbus: {rtu_over_tcp: 10.1.0.40:4001}}
+devices:
+  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: 10.1.0.11, community: "${env:SNMP}"}, every: 5s,
+     labels: {room: ups-room, feed: A}}
+  - {id: msb, name: Main switchboard, profile: schneider-pm5000, modbus: {tcp: 10.1.0.30, unit: 1}, every: 1s}
+  - {id: gen-1, profile: deepsea-gencomm, modbus: {bus: moxa-1, unit: 10}, feeds: [ats-1]}
+-- devices/hall.yaml --
+devices:
+  - &ats
+    id: ats-1
+    profile: apc-rack-ats
+    snmp: {address: "10.1.0.21:1161", user: monitor, auth: sha256, auth_password: "$${plain text}", priv: aes, priv_password: "12345678"}
+    every: 1s
+  - {<<: *ats, id: ats-2, snmp: {address: "::1"}}
+  - {id: own, profile: acme, modbus: {bus: hall-rs485, unit: 3}, timeout: 300ms}
+-- profiles/acme.yaml --
+profile: acme
+class: switchboard
+modbus:
+  base: 1
+  order: cdab
+  points:
+    - {metric: voltage, input: 0x10, type: float32, channel: L1, absent: [0xFFFF, -1]}
+    - {metric: x_mode, holding: 41, bits: [4, 7], states: {0: idle, 0x0F: busy}}
+`)
+	if site.Name != "praha-1" || site.Agent != "edge-1" || site.Wall != "127.0.0.1:8080" {
+		t.Errorf("site: %+v", site)
+	}
+	if site.Influx.Token.Reveal() != "token-1" || site.MQTT.Password.Reveal() != "tajné heslo" {
+		t.Error("the secrets are not those of the file and the environment")
+	}
+	if site.MQTT.Prefix != "plantroom" || site.MQTT.ClientID != "plantroom-praha-1-edge-1" {
+		t.Errorf("mqtt: %+v", site.MQTT)
+	}
+	byID := map[string]*Device{}
+	var order []string
+	for _, d := range site.Devices {
+		byID[d.ID] = d
+		order = append(order, d.ID)
+	}
+	if got := strings.Join(order, " "); got != "ups-a msb gen-1 ats-1 ats-2 own" {
+		t.Errorf("devices: %s", got)
+	}
+	ups := byID["ups-a"]
+	if ups.Name != "UPS A" || ups.Every != 5*time.Second || ups.Timeout != 2*time.Second || ups.Profile.Name != "rfc1628-ups" {
+		t.Errorf("ups-a: %+v", ups)
+	}
+	if want := []agent.Label{{Name: "feed", Value: "A"}, {Name: "room", Value: "ups-room"}}; !cmp.Equal(ups.Labels, want) {
+		t.Errorf("labels: %v", ups.Labels)
+	}
+	if a := ups.SNMP; a.Address != "10.1.0.11:161" || a.Version != "2c" || a.Community.Reveal() != "secret community" {
+		t.Errorf("ups-a: %+v", a)
+	}
+	if a := byID["msb"].Modbus; a.Link != (ModbusLink{TCP: "10.1.0.30:502"}) || a.Unit != 1 {
+		t.Errorf("msb: %+v", a)
+	}
+	if a := byID["gen-1"].Modbus; a.Bus != "moxa-1" || a.Link != (ModbusLink{RTUOverTCP: "10.1.0.40:4001"}) {
+		t.Errorf("gen-1: %+v", a)
+	}
+	if a := byID["ats-1"].SNMP; a.Address != "10.1.0.21:1161" || a.Version != "3" || a.Auth != "sha256" || a.Priv != "aes" || a.AuthPass.Reveal() != "${plain text}" {
+		t.Errorf("ats-1: %+v", a)
+	}
+	if d := byID["ats-2"]; d.SNMP.Address != "[::1]:161" || d.Every != time.Second {
+		t.Errorf("ats-2, made of ats-1 by a merge: %+v %+v", d, d.SNMP)
+	}
+	own := byID["own"]
+	if want := (ModbusLink{Serial: "/dev/ttyUSB0", Baud: 9600, Parity: "even", DataBits: 8, StopBits: 1}); own.Modbus.Link != want {
+		t.Errorf("own: %+v", own.Modbus.Link)
+	}
+	if own.Timeout != 300*time.Millisecond {
+		t.Errorf("own: timeout %s", own.Timeout)
+	}
+	points := own.Profile.Modbus.Points
+	if v := points[0].Value; v != (ModbusValue{Space: Input, Address: 15, Type: "float32", Order: "cdab", Length: 2, BitHigh: -1}) {
+		t.Errorf("voltage: %+v", v)
+	}
+	if a := points[0].Absent; !cmp.Equal(a, []float64{65535, -1}) {
+		t.Errorf("absent: %v", a)
+	}
+	if v := points[1].Value; v.Address != 40 || v.BitLow != 4 || v.BitHigh != 7 {
+		t.Errorf("x_mode: %+v", v)
+	}
+	if m := points[1].Metric; m.Kind != agent.State || !cmp.Equal(m.States, []string{"unknown", "idle", "busy"}) {
+		t.Errorf("x_mode: %+v", m)
+	}
+	if s := points[1].States; !cmp.Equal(s, map[string]string{"0": "idle", "15": "busy"}) {
+		t.Errorf("x_mode: %v", s)
+	}
+}
+
+// TestOwnProfileOverrides puts a profile in the place of an embedded one.
+func TestOwnProfileOverrides(t *testing.T) {
+	site := load(t, `
+-- site.yaml --
+site: praha-1
+profiles: [mine]
+devices:
+  - {id: ups-a, profile: rfc1628-ups, snmp: {address: 10.1.0.11}}
+-- mine/rfc1628-ups.yaml --
+profile: rfc1628-ups
+title: Ours
+class: ups
+snmp: {points: [{metric: battery_charge, oid: 1.3.6.1.2.1.33.1.2.4.0}]}
+`)
+	if p := site.Devices[0].Profile; p.Title != "Ours" || len(p.SNMP.Points) != 1 {
+		t.Errorf("profile: %+v", p)
+	}
+}
+
+func TestEmbeddedProfiles(t *testing.T) {
+	profiles, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"rfc1628-ups", "apc-powernet-ups", "eaton-xups", "apc-rack-ats", "deepsea-gencomm", "comap-intelilite",
+		"schneider-pm5000", "janitza-umg", "eastron-sdm630", "sunspec-meter", "stulz-wib8000", "hwg-ste", "hwg-poseidon",
+	} {
+		if profiles[name] == nil {
+			t.Errorf("there is no profile %s", name)
+		}
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	s := struct{ Password Secret }{NewSecret("tajné")}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		if text := fmt.Sprintf(format, s); strings.Contains(text, "tajné") || strings.Contains(text, "74616a") {
+			t.Errorf("%s prints %s", format, text)
+		}
+	}
+}
+
+// FuzzSite reads arbitrary text as a site: whatever it says, the answer is a
+// site or faults with places, and no panic.
+func FuzzSite(f *testing.F) {
+	f.Add("site: a\ndevices: [{id: a, profile: rfc1628-ups, snmp: {address: h}}]")
+	f.Add("site: &a [*a]")
+	f.Add("a: &x {<<: *x}\nsite: a")
+	f.Add("devices: [{<<: [1, {id: 2}], modbus: {serial: x, unit: 0x7FFFFFFFFFFFFFFFFF}}]")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "${file:") || strings.Contains(text, "include") || strings.Contains(text, "profiles") {
+			t.Skip("reads files")
+		}
+		path := filepath.Join(dir, "site.yaml")
+		write(t, path, text)
+		site, err := Load(path)
+		if (site == nil) == (err == nil) {
+			t.Fatalf("site %v, error %v", site, err)
+		}
+		if faults, ok := errors.AsType[Faults](err); err != nil && (!ok || len(faults) == 0) {
+			t.Fatalf("not faults: %v", err)
+		}
+	})
+}
+
+// FuzzProfile is FuzzSite for profiles.
+func FuzzProfile(f *testing.F) {
+	entries, err := embedded.ReadDir("profiles")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := embedded.ReadFile("profiles/" + e.Name())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParseProfile("fuzz.yaml", []byte(text))
+		if err != nil || p == nil {
+			return
+		}
+		if p.Modbus == nil && p.SNMP == nil {
+			t.Error("a profile without points is no profile")
+		}
+		if p.Modbus != nil {
+			for _, point := range p.Modbus.Points {
+				v := point.Value
+				if point.Metric == nil || v.Length < 1 || v.Address < 0 || p.Modbus.SunSpec == nil && v.Address+v.Length > 0x10000 {
+					t.Errorf("point: %+v", point)
+				}
+			}
+		}
+	})
+}

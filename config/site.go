@@ -1,0 +1,566 @@
+// Package config reads what people write: the YAML of a site and the profiles
+// of its devices.
+//
+// A site and its profiles compile, without any input or output but reading the
+// files named, into a Site: immutable, complete and free of YAML. Reading goes
+// through YAML nodes, so every mistake has its place; all mistakes come at
+// once, as Faults. What a site measures in is the catalogue, one table of
+// metrics with their units; a profile maps a make of device to it and nothing
+// else.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"plantroom/agent"
+)
+
+// Slot is the grid on which polls fall: every interval is a multiple of it.
+const Slot = 100 * time.Millisecond
+
+// Load reads the site in the file at path, with the files it includes, the
+// profiles it names and the secrets it points to. The error is Faults when
+// the configuration has any.
+func Load(path string) (*Site, error) {
+	var faults Faults
+	r := &siteReader{
+		faults: &faults, profiles: map[string]*Profile{}, site: &Site{},
+		buses: map[string]written[*Bus]{}, devices: map[string]written[*Device]{}, units: map[unit]written[*Device]{},
+	}
+	r.read(path)
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	return r.site, nil
+}
+
+// A written is a thing and where it was written, for faults that point at two.
+type written[T any] struct {
+	thing T
+	at    string
+}
+
+// A unit is a Modbus unit id on a wire.
+type unit struct {
+	link ModbusLink
+	id   int
+}
+
+type siteReader struct {
+	faults   *Faults
+	profiles map[string]*Profile // the site's own, and those embedded ones that were asked for
+	site     *Site
+	buses    map[string]written[*Bus]
+	devices  map[string]written[*Device]
+	units    map[unit]written[*Device]
+	later    []func() // checks that need all devices
+}
+
+// open returns the file at path as a source, and its document: nil when there
+// is none, which is then a fault at the place that named the file.
+func (r *siteReader) open(path string, from *source, named *yaml.Node) (*source, *yaml.Node) {
+	s := &source{file: path, faults: r.faults, expand: secrets(filepath.Dir(path))}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		if from == nil {
+			from = s
+		}
+		from.fault(named, "cannot read it: %v", reason(err))
+		return s, nil
+	}
+	return s, s.parse(text)
+}
+
+// reason is what is wrong with a file, without its path where that is said
+// already.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+func (r *siteReader) read(path string) {
+	s, root := r.open(path, nil, nil)
+	if root == nil {
+		return
+	}
+	m := s.mapping(root, "the site")
+	r.site.Name = s.name(m.need("site", "praha-1"), "site")
+	r.site.Agent = s.name(m.get("agent"), "agent")
+	if r.site.Agent == "" {
+		r.site.Agent = "edge"
+	}
+	if n := m.get("outputs"); n != nil {
+		r.outputs(s, n)
+	}
+	if n := m.get("wall"); n != nil {
+		wall := s.mapping(n, "wall")
+		r.site.Wall = s.address(wall.need("listen", "127.0.0.1:8080"), "listen", "8080")
+		wall.done()
+	}
+	for _, n := range s.list(m.get("profiles")) {
+		r.ownProfiles(s, n)
+	}
+	include, buses, devices := m.get("include"), m.get("buses"), m.get("devices")
+	m.done()
+	r.readBuses(s, buses)
+	type part struct {
+		s       *source
+		devices *yaml.Node
+	}
+	parts := []part{{s, devices}}
+	for _, n := range s.list(include) {
+		pattern := s.text(n, "include")
+		files, err := filepath.Glob(beside(path, pattern))
+		switch {
+		case err != nil:
+			s.fault(n, "include %s is no file pattern", pattern)
+		case len(files) == 0:
+			s.fault(n, "include %s matches no file", pattern)
+		}
+		for _, file := range files {
+			in, root := r.open(file, s, n)
+			if root == nil {
+				continue
+			}
+			m := in.mapping(root, "an included file")
+			r.readBuses(in, m.get("buses"))
+			parts = append(parts, part{in, m.get("devices")})
+			m.done()
+		}
+	}
+	for _, p := range parts {
+		for _, n := range p.s.list(p.devices) {
+			r.device(p.s, n)
+		}
+	}
+	for _, check := range r.later {
+		check()
+	}
+	if len(r.devices) == 0 && len(*r.faults) == 0 {
+		s.fault(root, "the site has no devices; add devices: [{id: ..., profile: ..., snmp: ...}]")
+	}
+}
+
+// beside makes path relative to the folder of file.
+func beside(file, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
+}
+
+// ownProfiles adds the profiles of a folder to the embedded ones, and puts
+// them in the place of those of the same name.
+func (r *siteReader) ownProfiles(s *source, n *yaml.Node) {
+	dir := beside(s.file, s.text(n, "profiles"))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		s.fault(n, "profiles: cannot read the folder %s: %v", dir, reason(err))
+		return
+	}
+	seen := map[string]string{}
+	for _, e := range entries {
+		file := filepath.Join(dir, e.Name())
+		if e.IsDir() || filepath.Ext(file) != ".yaml" && filepath.Ext(file) != ".yml" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			s.fault(n, "profiles: cannot read %s: %v", file, reason(err))
+			continue
+		}
+		p := readProfile(&source{file: file, faults: r.faults}, text)
+		if p == nil {
+			continue
+		}
+		if first, ok := seen[p.Name]; ok {
+			*r.faults = append(*r.faults, Fault{File: file, Line: 1, Text: fmt.Sprintf("the profile %s is also in %s", p.Name, first)})
+		}
+		seen[p.Name] = file
+		r.profiles[p.Name] = p
+	}
+}
+
+// profile returns the profile that n names: the site's own, or an embedded one.
+func (r *siteReader) profile(s *source, n *yaml.Node) *Profile {
+	name := s.text(n, "profile")
+	if p := r.profiles[name]; p != nil {
+		return p
+	}
+	p, err := embeddedProfile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid):
+		known := slices.AppendSeq(embeddedNames(), maps.Keys(r.profiles))
+		s.fault(n, "there is no profile %s; %s", name, oneOf(name, known))
+	case err != nil:
+		s.fault(n, "the profile %s that comes with plantroom is broken: %v", name, err)
+	}
+	r.profiles[name] = p
+	return p
+}
+
+func (r *siteReader) outputs(s *source, n *yaml.Node) {
+	m := s.mapping(n, "outputs")
+	if n := m.get("influx"); n != nil {
+		in := s.mapping(n, "outputs.influx")
+		r.site.Influx = &Influx{
+			URL:    s.url(in.need("url", "http://127.0.0.1:8086"), "http", "https"),
+			Org:    s.text(in.get("org"), "org"),
+			Bucket: s.text(in.need("bucket", "facility"), "bucket"),
+			Token:  NewSecret(s.text(in.get("token"), "token")),
+		}
+		in.done()
+	}
+	if n := m.get("mqtt"); n != nil {
+		in := s.mapping(n, "outputs.mqtt")
+		out := &MQTT{
+			URL:       s.url(in.get("url"), "mqtt", "mqtts", "ws", "wss"),
+			Username:  s.text(in.get("username"), "username"),
+			Password:  NewSecret(s.text(in.get("password"), "password")),
+			CA:        s.text(in.get("ca"), "ca"),
+			ClientID:  s.text(in.get("client_id"), "client_id"),
+			Prefix:    s.text(in.get("prefix"), "prefix"),
+			History:   s.boolean(in.get("history"), "history"),
+			PerMetric: s.boolean(in.get("per_metric"), "per_metric"),
+		}
+		if out.CA != "" {
+			out.CA = beside(s.file, out.CA)
+			if _, err := os.Stat(out.CA); err != nil {
+				s.fault(in.get("ca"), "ca: cannot read %s: %v", out.CA, reason(err))
+			}
+		}
+		if n := in.get("prefix"); strings.ContainsAny(out.Prefix, "#+ ") || strings.HasPrefix(out.Prefix, "/") || strings.HasSuffix(out.Prefix, "/") {
+			s.fault(n, "prefix %q cannot begin a topic; leave out #, +, spaces and a / at either end", out.Prefix)
+		}
+		if out.ClientID == "" {
+			out.ClientID = "plantroom-" + r.site.Name + "-" + r.site.Agent
+		}
+		if out.Prefix == "" {
+			out.Prefix = "plantroom"
+		}
+		embedded := in.get("embedded")
+		switch {
+		case embedded == nil:
+		case embedded.Tag != "!!bool":
+			out.Embedded = s.address(embedded, "embedded", "1883")
+		case s.boolean(embedded, "embedded"):
+			out.Embedded = "127.0.0.1:1883"
+		}
+		switch {
+		case out.Embedded != "" && in.get("url") != nil:
+			s.fault(in.get("url"), "url and embedded are both given; the agent either goes to a broker or is one")
+		case out.Embedded == "" && in.get("url") == nil && in.node != nil:
+			s.fault(in.node, "outputs.mqtt has no broker; add url: mqtt://HOST:1883, or embedded: 127.0.0.1:1883 to be one")
+		}
+		in.done()
+		r.site.MQTT = out
+	}
+	m.done()
+}
+
+// url returns a URL with one of the schemes and a host.
+func (s *source) url(n *yaml.Node, schemes ...string) string {
+	if n == nil {
+		return ""
+	}
+	text := s.text(n, "url")
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme == "" || u.Host == "":
+		s.fault(n, "url %q is none; write for example %s://10.1.0.5", text, schemes[0])
+	case !slices.Contains(schemes, u.Scheme):
+		s.fault(n, "url begins with %s; %s", u.Scheme, oneOf(u.Scheme, schemes))
+	case u.User != nil:
+		s.fault(n, "url carries a user name; give it, and the password, under keys of their own")
+	}
+	return text
+}
+
+// address returns host:port, with the port that is usual where none is given.
+func (s *source) address(n *yaml.Node, what, port string) string {
+	if n == nil {
+		return ""
+	}
+	text := s.text(n, what)
+	host, p, err := net.SplitHostPort(text)
+	if err != nil {
+		host, p = strings.Trim(text, "[]"), port
+	}
+	if v, err := strconv.Atoi(p); err != nil || v < 0 || v > 65535 || host == "" || strings.ContainsAny(host, "/ ") {
+		s.fault(n, "%s is %q; write HOST or HOST:PORT, for example 10.1.0.30:%s", what, text, port)
+		return ""
+	}
+	return net.JoinHostPort(host, p)
+}
+
+func (r *siteReader) readBuses(s *source, n *yaml.Node) {
+	for _, item := range s.list(n) {
+		m := s.mapping(item, "the bus")
+		bus := &Bus{ID: s.name(m.need("id", "hall-rs485"), "id")}
+		if n := m.need("modbus", "{tcp: 10.1.0.40}"); n != nil {
+			in := s.mapping(n, "modbus")
+			link := s.link(in)
+			bus.Modbus = &link
+			in.done()
+		}
+		m.done()
+		if first, ok := r.buses[bus.ID]; ok && bus.ID != "" {
+			s.fault(m.get("id"), "the bus %s is there already, at %s", bus.ID, first.at)
+			continue
+		}
+		r.buses[bus.ID] = written[*Bus]{bus, s.at(item)}
+		r.site.Buses = append(r.site.Buses, bus)
+	}
+}
+
+// link reads how to reach a Modbus wire.
+func (s *source) link(m *mapping) (l ModbusLink) {
+	given := m.given("tcp", "rtu_over_tcp", "serial")
+	if len(given) != 1 && m.node != nil {
+		s.fault(m.node, "modbus needs one of tcp, rtu_over_tcp and serial; it has %d of them", len(given))
+	}
+	l.TCP = s.address(m.get("tcp"), "tcp", "502")
+	l.RTUOverTCP = s.address(m.get("rtu_over_tcp"), "rtu_over_tcp", "502")
+	l.Serial = s.text(m.get("serial"), "serial")
+	baud, parity, data, stop := m.get("baud"), m.get("parity"), m.get("data_bits"), m.get("stop_bits")
+	if l.Serial == "" {
+		for _, n := range []*yaml.Node{baud, parity, data, stop} {
+			if n != nil {
+				s.fault(n, "baud, parity, data_bits and stop_bits go with serial")
+			}
+		}
+		return l
+	}
+	l.Baud = s.integer(baud, "baud", 9600, 300, 921600)
+	l.Parity = s.choice(parity, "parity", "none", "none", "even", "odd")
+	l.DataBits = s.integer(data, "data_bits", 8, 7, 8)
+	usual := 1
+	if l.Parity == "none" {
+		usual = 2 // the Modbus serial specification keeps a character at 11 bits
+	}
+	l.StopBits = s.integer(stop, "stop_bits", usual, 1, 2)
+	return l
+}
+
+func (r *siteReader) device(s *source, n *yaml.Node) {
+	m := s.mapping(n, "the device")
+	d := &Device{
+		ID:   s.name(m.need("id", "ups-a"), "id"),
+		Name: s.text(m.get("name"), "name"),
+	}
+	if d.Name == "" {
+		d.Name = d.ID
+	}
+	if n := m.need("profile", "rfc1628-ups"); n != nil {
+		d.Profile = r.profile(s, n)
+	}
+	d.Every = s.duration(m.get("every"), "every", 5*time.Second, Slot, 24*time.Hour)
+	d.Labels = s.labels(m.get("labels"))
+	timeout := m.get("timeout")
+	feeds := m.get("feeds")
+	d.Feeds = s.texts(feeds, "feeds")
+	for i, n := range s.list(feeds) {
+		r.later = append(r.later, func() {
+			_, known := r.devices[d.Feeds[i]]
+			switch {
+			case d.Feeds[i] == d.ID:
+				s.fault(n, "%s feeds itself", d.ID)
+			case !known:
+				s.fault(n, "feeds: there is no device %s; %s", d.Feeds[i], oneOf(d.Feeds[i], slices.Collect(maps.Keys(r.devices))))
+			}
+		})
+	}
+	modbus, snmp := m.get("modbus"), m.get("snmp")
+	m.done()
+	usual := time.Second
+	switch {
+	case modbus != nil && snmp != nil:
+		s.fault(snmp, "the device has both modbus and snmp; it is asked over one of them")
+	case modbus == nil && snmp == nil && m.node != nil:
+		s.fault(m.node, "the device has no address; add modbus: {tcp: HOST, unit: 1} or snmp: {address: HOST}")
+	case modbus != nil:
+		d.Modbus = r.modbusAddress(s, modbus)
+		if d.Profile != nil && d.Profile.Modbus == nil && d.Profile.SNMP != nil {
+			s.fault(modbus, "the profile %s speaks snmp only", d.Profile.Name)
+		}
+	case snmp != nil:
+		d.SNMP = s.snmpAddress(snmp)
+		usual = 2 * time.Second
+		if d.Profile != nil && d.Profile.SNMP == nil && d.Profile.Modbus != nil {
+			s.fault(snmp, "the profile %s speaks modbus only", d.Profile.Name)
+		}
+	}
+	d.Timeout = s.duration(timeout, "timeout", usual, 10*time.Millisecond, time.Minute)
+	if first, ok := r.devices[d.ID]; ok && d.ID != "" {
+		s.fault(m.get("id"), "the device %s is there already, at %s", d.ID, first.at)
+		return
+	}
+	at := s.at(n)
+	r.devices[d.ID] = written[*Device]{d, at}
+	r.site.Devices = append(r.site.Devices, d)
+	if d.Modbus != nil && d.Modbus.Link != (ModbusLink{}) {
+		u := unit{d.Modbus.Link, d.Modbus.Unit}
+		if first, ok := r.units[u]; ok {
+			s.fault(modbus, "unit %d on this wire is %s already, at %s", u.id, first.thing.ID, first.at)
+		} else {
+			r.units[u] = written[*Device]{d, at}
+		}
+	}
+}
+
+var labelForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (s *source) labels(n *yaml.Node) (labels []agent.Label) {
+	if n == nil {
+		return nil
+	}
+	pairs, _ := s.pairs(n, "labels")
+	for _, p := range pairs {
+		switch name := p.key.Value; {
+		case !labelForm.MatchString(name):
+			s.fault(p.key, "the label %q must be made of letters, digits and _", name)
+		case name == "site" || name == "device" || name == "channel":
+			s.fault(p.key, "the label %s would hide the one that plantroom sets itself; call it otherwise", name)
+		default:
+			if value := s.text(p.value, "the label "+name); value != "" {
+				labels = append(labels, agent.Label{Name: name, Value: value})
+			}
+		}
+	}
+	slices.SortFunc(labels, func(a, b agent.Label) int { return strings.Compare(a.Name, b.Name) })
+	return labels
+}
+
+func (r *siteReader) modbusAddress(s *source, n *yaml.Node) *ModbusAddress {
+	m := s.mapping(n, "modbus")
+	a := &ModbusAddress{}
+	if bus := m.get("bus"); bus != nil {
+		a.Bus = s.text(bus, "bus")
+		if b, ok := r.buses[a.Bus]; ok && b.thing.Modbus != nil {
+			a.Link = *b.thing.Modbus
+		} else if !ok {
+			s.fault(bus, "there is no bus %s; %s", a.Bus, oneOf(a.Bus, slices.Collect(maps.Keys(r.buses))))
+		}
+		for _, key := range m.given("tcp", "rtu_over_tcp", "serial", "baud", "parity", "data_bits", "stop_bits") {
+			s.fault(m.get(key), "%s is the bus's business; leave it out here", key)
+		}
+	} else {
+		a.Link = s.link(m)
+	}
+	a.Unit = s.integer(m.need("unit", "1"), "unit", 1, 0, 255)
+	m.done()
+	return a
+}
+
+func (s *source) snmpAddress(n *yaml.Node) *SNMPAddress {
+	m := s.mapping(n, "snmp")
+	a := &SNMPAddress{Address: s.address(m.need("address", "10.1.0.11"), "address", "161")}
+	user, community, version := m.get("user"), m.get("community"), m.get("version")
+	usual := "2c"
+	if user != nil {
+		usual = "3"
+	}
+	a.Version = s.choice(version, "version", usual, "1", "2c", "3")
+	a.Community = NewSecret(s.text(community, "community"))
+	a.User = s.text(user, "user")
+	auth, priv := m.get("auth"), m.get("priv")
+	a.Auth = s.choice(auth, "auth", "none", "none", "md5", "sha", "sha224", "sha256", "sha384", "sha512")
+	a.Priv = s.choice(priv, "priv", "none", "none", "des", "aes", "aes192", "aes256", "aes192c", "aes256c")
+	authPass, privPass := m.get("auth_password"), m.get("priv_password")
+	a.AuthPass = NewSecret(s.text(authPass, "auth_password"))
+	a.PrivPass = NewSecret(s.text(privPass, "priv_password"))
+	a.Context = s.text(m.get("context"), "context")
+	m.done()
+	if a.Version != "3" {
+		for _, n := range []*yaml.Node{user, auth, priv, authPass, privPass} {
+			if n != nil {
+				s.fault(n, "user, auth and priv belong to version 3; this device speaks %s", a.Version)
+			}
+		}
+		if community == nil {
+			a.Community = NewSecret("public")
+		}
+		return a
+	}
+	if community != nil {
+		s.fault(community, "version 3 has no community; it has user, auth and priv")
+	}
+	if user == nil && m.node != nil {
+		s.fault(m.node, "version 3 needs a user")
+	}
+	s.passphrase(auth, authPass, "auth", a.Auth, a.AuthPass)
+	s.passphrase(priv, privPass, "priv", a.Priv, a.PrivPass)
+	if a.Priv != "none" && a.Auth == "none" {
+		s.fault(priv, "priv needs auth: SNMP encrypts only what it also authenticates")
+	}
+	return a
+}
+
+// passphrase checks that a protocol and its passphrase come together.
+func (s *source) passphrase(protocol, pass *yaml.Node, key, chosen string, secret Secret) {
+	switch {
+	case chosen == "none" && pass != nil && protocol == nil:
+		s.fault(pass, "%s_password is given and %s is not; add for example %s: %s", key, key, key, map[string]string{"auth": "sha256", "priv": "aes"}[key])
+	case chosen != "none" && pass == nil:
+		s.fault(protocol, "%s: %s needs %s_password", key, chosen, key)
+	case chosen != "none" && len(secret.Reveal()) < 8 && !secret.IsZero():
+		s.fault(pass, "%s_password is shorter than the 8 characters that SNMP demands", key)
+	}
+}
+
+var secretForm = regexp.MustCompile(`\$\$\{|\$\{[^}]*\}?`)
+
+// secrets returns what puts ${env:NAME} and ${file:PATH} into a text; paths
+// are relative to dir. $${ stands for a plain ${.
+func secrets(dir string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if !strings.Contains(text, "${") {
+			return text, nil
+		}
+		var missing error
+		out := secretForm.ReplaceAllStringFunc(text, func(ref string) string {
+			if ref == "$${" {
+				return "${"
+			}
+			kind, name, _ := strings.Cut(strings.Trim(ref, "${}"), ":")
+			switch kind {
+			case "env":
+				value, ok := os.LookupEnv(name)
+				if !ok {
+					missing = fmt.Errorf("the environment variable %s is not set", name)
+				}
+				return value
+			case "file":
+				path := name
+				if !filepath.IsAbs(path) {
+					path = filepath.Join(dir, path)
+				}
+				value, err := os.ReadFile(path)
+				if err != nil {
+					missing = fmt.Errorf("the secret in %s cannot be read: %v", path, reason(err))
+				}
+				return strings.TrimRight(string(value), "\r\n")
+			default:
+				missing = fmt.Errorf("%s is neither ${env:NAME} nor ${file:PATH}; a plain ${ is written $${", ref)
+				return ""
+			}
+		})
+		return out, missing
+	}
+}

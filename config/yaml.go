@@ -1,0 +1,359 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A source is one YAML file being read. Its faults go where those of the whole
+// configuration go.
+type source struct {
+	file   string
+	faults *Faults
+	expand func(text string) (string, error) // replaces ${env:X} and ${file:P}; nil: text is taken as it stands
+}
+
+func (s *source) fault(n *yaml.Node, format string, args ...any) {
+	f := Fault{File: s.file, Text: fmt.Sprintf(format, args...)}
+	if n != nil {
+		f.Line, f.Col = n.Line, n.Column
+	}
+	*s.faults = append(*s.faults, f)
+}
+
+// at names a place, for a fault that points at two.
+func (s *source) at(n *yaml.Node) string { return fmt.Sprintf("%s:%d:%d", s.file, n.Line, n.Column) }
+
+// parse returns the document in text, nil (with a fault) when it is not YAML
+// or has nothing in it.
+func (s *source) parse(text []byte) *yaml.Node {
+	var doc yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	err := dec.Decode(&doc)
+	switch {
+	case errors.Is(err, io.EOF):
+		s.fault(&yaml.Node{Line: 1, Column: 1}, "the file is empty")
+		return nil
+	case err != nil:
+		s.syntax(text, err)
+		return nil
+	}
+	root := doc.Content[0]
+	var more yaml.Node
+	if err := dec.Decode(&more); err == nil {
+		s.fault(more.Content[0], "a second document begins here; put everything in one, without ---")
+	} else if !errors.Is(err, io.EOF) {
+		s.syntax(text, err)
+	}
+	return root
+}
+
+// syntax reports what the YAML library could not read. Its own line is that of
+// the enclosing block, or one off, or missing: the line that broke the
+// document is the one from which on no beginning of the text is YAML. A
+// beginning that stops inside brackets or quotes is not YAML either, so one
+// counts as broken only when the next few, longer ones are too.
+func (s *source) syntax(text []byte, err error) {
+	what := strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, ok := strings.CutPrefix(what, "line "); ok {
+		if _, after, ok := strings.Cut(rest, ": "); ok {
+			what = after
+		}
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	n := 1 + sort.Search(len(lines)-1, func(i int) bool {
+		for n := i + 1; n <= min(i+16, len(lines)); n++ {
+			if readable(bytes.Join(lines[:n], nil)) {
+				return false
+			}
+		}
+		return true
+	})
+	line := string(lines[n-1])
+	s.fault(&yaml.Node{Line: n, Column: 1 + len(line) - len(strings.TrimLeft(line, " \t"))}, "not YAML: %s", what)
+}
+
+// readable reports whether text is YAML.
+func readable(text []byte) bool {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	for {
+		var doc yaml.Node
+		if err := dec.Decode(&doc); err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
+}
+
+// resolve follows an alias to what it stands for.
+func resolve(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// A pair is one entry of a mapping.
+type pair struct{ key, value *yaml.Node }
+
+// pairs returns the entries of a mapping, those merged in with << last, and
+// reports keys that stand twice.
+func (s *source) pairs(n *yaml.Node, what string) ([]pair, bool) {
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode {
+		s.fault(n, "%s must be a mapping (key: value)", what)
+		return nil, false
+	}
+	var own, merged []pair
+	seen := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], resolve(n.Content[i+1])
+		if key.Tag == "!!merge" {
+			more, _ := s.pairs(value, "what is merged in with <<")
+			merged = append(merged, more...)
+			continue
+		}
+		if first := seen[key.Value]; first != nil {
+			s.fault(key, "%s stands twice in %s; the first is at %s", key.Value, what, s.at(first))
+			continue
+		}
+		seen[key.Value] = key
+		own = append(own, pair{key, value})
+	}
+	for _, p := range merged {
+		if seen[p.key.Value] == nil {
+			seen[p.key.Value] = p.key
+			own = append(own, p)
+		}
+	}
+	return own, true
+}
+
+// list returns the items of a sequence; a single value counts as a list of one.
+func (s *source) list(n *yaml.Node) []*yaml.Node {
+	if n == nil {
+		return nil
+	}
+	if n = resolve(n); n.Kind != yaml.SequenceNode {
+		return []*yaml.Node{n}
+	}
+	items := make([]*yaml.Node, len(n.Content))
+	for i, item := range n.Content {
+		items[i] = resolve(item)
+	}
+	return items
+}
+
+// A mapping is a YAML mapping of which the reader takes the keys it knows;
+// done reports the ones left.
+type mapping struct {
+	*source
+	node    *yaml.Node
+	what    string
+	pairs   []pair
+	known   []string
+	taken   map[string]bool
+	missing []missing
+}
+
+// A missing key must be there and is not.
+type missing struct{ key, example string }
+
+// mapping returns n's entries; where n is no mapping it says so and returns
+// one without entries, in which nothing required is missed.
+func (s *source) mapping(n *yaml.Node, what string) *mapping {
+	m := &mapping{source: s, node: resolve(n), what: what, taken: map[string]bool{}}
+	var ok bool
+	if m.pairs, ok = s.pairs(n, what); !ok {
+		m.node = nil
+	}
+	return m
+}
+
+// get returns the value of key, nil where it is not given or is null.
+func (m *mapping) get(key string) *yaml.Node {
+	m.known = append(m.known, key)
+	for _, p := range m.pairs {
+		if p.key.Value == key {
+			m.taken[key] = true
+			if p.value.Tag == "!!null" {
+				return nil
+			}
+			return p.value
+		}
+	}
+	return nil
+}
+
+// need is get for a key that must be there.
+func (m *mapping) need(key, example string) *yaml.Node {
+	n := m.get(key)
+	if n == nil {
+		m.missing = append(m.missing, missing{key, example})
+	}
+	return n
+}
+
+// given returns those of keys that the mapping has.
+func (m *mapping) given(keys ...string) (in []string) {
+	for _, key := range keys {
+		if m.get(key) != nil {
+			in = append(in, key)
+		}
+	}
+	return in
+}
+
+// done reports the keys that nothing asked for, and those that are missing and
+// are not one of the former, misspelt.
+func (m *mapping) done() {
+	misspelt := map[string]bool{}
+	for _, p := range m.pairs {
+		if !m.taken[p.key.Value] {
+			m.fault(p.key, "%s has no key %s; %s", m.what, p.key.Value, oneOf(p.key.Value, m.known))
+			misspelt[nearest(p.key.Value, m.known)] = true
+		}
+	}
+	for _, miss := range m.missing {
+		if m.node != nil && !misspelt[miss.key] {
+			m.fault(m.node, "%s has no %s; add for example %s: %s", m.what, miss.key, miss.key, miss.example)
+		}
+	}
+}
+
+// text returns a scalar as text, with secrets put in; "" (with a fault) for
+// anything else.
+func (s *source) text(n *yaml.Node, what string) string {
+	if n == nil {
+		return ""
+	}
+	if n.Kind != yaml.ScalarNode {
+		s.fault(n, "%s must be one value, not a list or a mapping", what)
+		return ""
+	}
+	if s.expand == nil {
+		return n.Value
+	}
+	text, err := s.expand(n.Value)
+	if err != nil {
+		s.fault(n, "%s: %v", what, err)
+		return ""
+	}
+	return text
+}
+
+// texts returns a list of scalars as text.
+func (s *source) texts(n *yaml.Node, what string) (out []string) {
+	for _, item := range s.list(n) {
+		out = append(out, s.text(item, what))
+	}
+	return out
+}
+
+// choice returns a scalar that must be one of words, otherwise where it is not
+// given (or is wrong).
+func (s *source) choice(n *yaml.Node, what, otherwise string, words ...string) string {
+	if n == nil {
+		return otherwise
+	}
+	text := s.text(n, what)
+	for _, w := range words {
+		if text == w {
+			return w
+		}
+	}
+	s.fault(n, "%s cannot be %s; %s", what, text, oneOf(text, words))
+	return otherwise
+}
+
+// parseInt reads a decimal, 0x or 0o number; a leading zero alone does not make
+// a number octal.
+func parseInt(text string) (int64, error) {
+	base := 0
+	if len(text) > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9' {
+		base = 10
+	}
+	return strconv.ParseInt(text, base, 64)
+}
+
+// integer returns a whole number (decimal, 0x or 0o) between lo and hi,
+// otherwise where it is not given (or is wrong).
+func (s *source) integer(n *yaml.Node, what string, otherwise, lo, hi int) int {
+	if n == nil {
+		return otherwise
+	}
+	text := s.text(n, what)
+	v, err := parseInt(text)
+	if err != nil {
+		s.fault(n, "%s must be a whole number from %d to %d, not %s", what, lo, hi, text)
+		return otherwise
+	}
+	if v < int64(lo) || v > int64(hi) {
+		s.fault(n, "%s is %s; it must be from %d to %d", what, text, lo, hi)
+		return otherwise
+	}
+	return int(v)
+}
+
+// number returns a finite number, otherwise where it is not given (or is
+// wrong).
+func (s *source) number(n *yaml.Node, what string, otherwise float64) float64 {
+	if n == nil {
+		return otherwise
+	}
+	text := s.text(n, what)
+	if i, err := parseInt(text); err == nil {
+		return float64(i)
+	}
+	if u, err := strconv.ParseUint(text, 0, 64); err == nil {
+		return float64(u)
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		s.fault(n, "%s must be a number, not %s", what, text)
+		return otherwise
+	}
+	return v
+}
+
+// boolean returns true or false.
+func (s *source) boolean(n *yaml.Node, what string) bool {
+	if n == nil {
+		return false
+	}
+	v, err := strconv.ParseBool(s.text(n, what))
+	if err != nil {
+		s.fault(n, "%s must be true or false, not %s", what, n.Value)
+	}
+	return v
+}
+
+// duration returns a duration of at least lo and a multiple of it, otherwise
+// where it is not given (or is wrong).
+func (s *source) duration(n *yaml.Node, what string, otherwise, lo, hi time.Duration) time.Duration {
+	if n == nil {
+		return otherwise
+	}
+	text := s.text(n, what)
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		s.fault(n, "%s is %q, which is no duration; write a number and its unit, for example 500ms, 5s or 1m30s", what, text)
+		return otherwise
+	case d < lo || d > hi:
+		s.fault(n, "%s is %s; it must be from %s to %s", what, text, lo, hi)
+		return otherwise
+	case d%lo != 0:
+		s.fault(n, "%s is %s; it must be a multiple of %s", what, text, lo)
+		return otherwise
+	}
+	return d
+}
