@@ -159,6 +159,14 @@ func TestModbusProfilesMatchTheMakersMaps(t *testing.T) {
 			"power_factor":  "input 62 float32 x1",
 			"energy_export": "input 74 float32 x1000 Wh",
 		},
+		"huawei-ups2000": {
+			"status":           "holding 11024 u16",
+			"input_voltage":    "holding 11000 u16 x0.1 V",
+			"output_power":     "holding 11015 u16 x100 W",
+			"battery_charge":   "holding 12003 u16 x1 %",
+			"battery_runtime":  "holding 12004 u32 x1 s",
+			"bypass_frequency": "holding 11007 u16 x0.1 Hz",
+		},
 		"janitza-umg": {
 			"voltage L1":       "holding 19000 float32 x1 V",
 			"voltage L3-L1":    "holding 19010 float32 x1 V",
@@ -201,6 +209,14 @@ func TestModbusProfilesMatchTheMakersMaps(t *testing.T) {
 			"current_thd L1":    "holding 21299 float32 x1 %",
 			"voltage_thd L3":    "holding 21333 float32 x1 %",
 		},
+		"siemens-pac1600": {
+			"voltage L1":       "holding 1 u32 x0.01 V",
+			"current L3":       "holding 11 u32 x0.0001 A",
+			"active_power":     "holding 57 s32 x0.01 W",
+			"frequency":        "holding 49 s32 x0.01 Hz",
+			"energy_import":    "holding 6687 u32 x1 Wh",
+			"energy_import L3": "holding 6747 u32 x1 Wh",
+		},
 		"siemens-pac3200": {
 			"voltage L1":     "holding 1 float32 x1 V",
 			"active_power":   "holding 65 float32 x1 W",
@@ -208,6 +224,14 @@ func TestModbusProfilesMatchTheMakersMaps(t *testing.T) {
 			"energy_import":  "holding 801 float64 x1 Wh",
 			"energy_export":  "holding 809 float64 x1 Wh",
 			"current_thd L3": "holding 53 float32 x1 %",
+		},
+		"smartgen-hgm4000": {
+			"status":            "holding 34 u16",
+			"generator_breaker": "coil 7 bool",
+			"mains_voltage L1":  "holding 0 u16 x1 V",
+			"output_frequency":  "holding 13 u16 x0.1 Hz",
+			"oil_pressure":      "holding 19 s16 x1000 Pa",
+			"output_power":      "holding 26 s16 x1000 W",
 		},
 		"socomec-diris-a": {
 			"voltage L1":    "holding 50520 u32 x0.01 V",
@@ -353,19 +377,22 @@ func TestModbusSentinels(t *testing.T) {
 // Raw states that matter, by what a wall must show for them.
 func TestModbusStates(t *testing.T) {
 	want := map[string]map[string]string{ // profile metric: raw, word
-		"deepsea-gencomm status":            {"0": "stopped", "1": "starting", "2": "warming_up", "3": "running", "4": "cooling_down", "5": "stopped", "15": ""},
-		"deepsea-gencomm mode":              {"0": "off", "1": "auto", "2": "manual", "3": "test_on_load", "4": "auto", "5": "", "6": "test_off_load", "7": "off"},
-		"deepsea-gencomm mains_breaker":     {"0": "open", "1": "closed", "3": ""},
-		"deepsea-gencomm generator_breaker": {"0": "open", "1": "closed", "3": ""},
-		"comap-intelilite status":           {"1": "stopped", "2": "fault", "4": "starting", "7": "running", "8": "on_load", "10": "cooling_down", "11": "stopping", "15": "on_load"},
-		"comap-intelilite mode":             {"0": "off", "1": "manual", "2": "auto", "3": "test_off_load"},
-		"datakom-d500 status":               {"0": "stopped", "5": "starting", "8": "running", "13": "on_load", "22": "cooling_down"},
-		"datakom-d500 mode":                 {"1": "off", "2": "manual", "4": "auto", "8": ""},
-		"cre-compact status":                {"11": "stopped", "3": "warming_up", "8": "cooling_down", "255": "fault"},
-		"deif-agc150 status":                {"0": "stopped", "1": "running"},
-		"apc-smart-ups status":              {"1": "online", "2": "on_battery", "4": "bypass", "8": "off", "16": "fault", "18": "on_battery"},
-		"apc-smart-ups battery_status":      {"0": "normal", "4": "replace"},
-		"apc-smart-ups self_test":           {"0": "not_run", "2": "running", "4": "passed", "8": "failed"},
+		"deepsea-gencomm status":             {"0": "stopped", "1": "starting", "2": "warming_up", "3": "running", "4": "cooling_down", "5": "stopped", "15": ""},
+		"deepsea-gencomm mode":               {"0": "off", "1": "auto", "2": "manual", "3": "test_on_load", "4": "auto", "5": "", "6": "test_off_load", "7": "off"},
+		"deepsea-gencomm mains_breaker":      {"0": "open", "1": "closed", "3": ""},
+		"deepsea-gencomm generator_breaker":  {"0": "open", "1": "closed", "3": ""},
+		"comap-intelilite status":            {"1": "stopped", "2": "fault", "4": "starting", "7": "running", "8": "on_load", "10": "cooling_down", "11": "stopping", "15": "on_load"},
+		"comap-intelilite mode":              {"0": "off", "1": "manual", "2": "auto", "3": "test_off_load"},
+		"datakom-d500 status":                {"0": "stopped", "5": "starting", "8": "running", "13": "on_load", "22": "cooling_down"},
+		"datakom-d500 mode":                  {"1": "off", "2": "manual", "4": "auto", "8": ""},
+		"cre-compact status":                 {"11": "stopped", "3": "warming_up", "8": "cooling_down", "255": "fault"},
+		"deif-agc150 status":                 {"0": "stopped", "1": "running"},
+		"smartgen-hgm4000 generator_breaker": {"0": "open", "1": "closed"},
+		"huawei-ups2000 status":              {"0": "off", "1": "bypass", "2": "online", "3": "on_battery", "5": "eco"},
+		"huawei-ups2000 battery_status":      {"2": "normal", "3": "charging", "5": "discharging"},
+		"apc-smart-ups status":               {"1": "online", "2": "on_battery", "4": "bypass", "8": "off", "16": "fault", "18": "on_battery"},
+		"apc-smart-ups battery_status":       {"0": "normal", "4": "replace"},
+		"apc-smart-ups self_test":            {"0": "not_run", "2": "running", "4": "passed", "8": "failed"},
 	}
 	for _, p := range modbusProfiles(t) {
 		for _, point := range p.Modbus.Points {
@@ -444,10 +471,7 @@ func TestModbusProfilesCanBePlanned(t *testing.T) {
 				} else {
 					named[key] = true
 				}
-				if v.Space < Holding {
-					t.Errorf("%s: %s: no profile here reads coils", p.Name, point.Metric.Name)
-				}
-				if v.Length > p.Modbus.MaxRegisters {
+				if v.Space >= Holding && v.Length > p.Modbus.MaxRegisters {
 					t.Errorf("%s: %s is longer than a read", p.Name, point.Metric.Name)
 				}
 				spans = append(spans, span{int(v.Space), v.Address, v.Address + v.Length})
@@ -461,10 +485,14 @@ func TestModbusProfilesCanBePlanned(t *testing.T) {
 			spans = slices.Compact(spans)
 			requests, start := 0, span{space: -1}
 			for i, s := range spans {
+				most, gap := p.Modbus.MaxRegisters, p.Modbus.Gap
+				if s.space < int(Holding) {
+					most, gap = p.Modbus.MaxBits, 16*gap
+				}
 				if i > 0 && s.space == spans[i-1].space && s.from < spans[i-1].to {
 					t.Errorf("%s: a value at %d begins inside the one at %d", p.Name, s.from, spans[i-1].from)
 				}
-				if s.space != start.space || s.from-start.to > p.Modbus.Gap || s.to-start.from > p.Modbus.MaxRegisters {
+				if s.space != start.space || s.from-start.to > gap || s.to-start.from > most {
 					requests, start = requests+1, s
 				}
 				start.to = s.to
