@@ -487,7 +487,7 @@ func TestModbusProfilesCanBePlanned(t *testing.T) {
 			for i, s := range spans {
 				most, gap := p.Modbus.MaxRegisters, p.Modbus.Gap
 				if s.space < int(Holding) {
-					most, gap = p.Modbus.MaxBits, 16*gap
+					most = p.Modbus.MaxBits
 				}
 				if i > 0 && s.space == spans[i-1].space && s.from < spans[i-1].to {
 					t.Errorf("%s: a value at %d begins inside the one at %d", p.Name, s.from, spans[i-1].from)
