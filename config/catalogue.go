@@ -128,6 +128,7 @@ var catalogue = []class{
 		{Name: "output_current", Unit: "A", Min: 0, Max: upsAmperes, Doc: "current at the output"},
 		{Name: "output_frequency", Unit: "Hz", Min: 0, Max: 100, Doc: "frequency at the output"},
 		{Name: "output_power", Unit: "W", Min: 0, Max: upsWatts, Doc: "active power at the output"},
+		{Name: "output_apparent_power", Unit: "VA", Min: 0, Max: upsWatts, Doc: "apparent power at the output"},
 		{Name: "output_load", Unit: "%", Min: 0, Max: 300, Doc: "load, of what the switch is rated for"},
 		{Name: "transfers", Kind: agent.Counter, Doc: "transfers from one source to the other"},
 	}},
