@@ -222,11 +222,11 @@ func appendText(dst []byte, v *gosnmp.SnmpPDU) []byte {
 func text(v *gosnmp.SnmpPDU) string { return printable(appendText(nil, v)) }
 
 // printable returns text as it is where it is text, Latin-1 as UTF-8, and
-// anything else in hex. It is at most 128 bytes of what it was given.
+// anything else in hex. It is made of at most 255 bytes, what a DisplayString holds.
 func printable(text []byte) string {
-	if len(text) > 128 {
-		text = text[:128]
-		for len(text) > 125 && !utf8.RuneStart(text[len(text)-1]) {
+	if len(text) > 255 {
+		text = text[:255]
+		for len(text) > 252 && !utf8.RuneStart(text[len(text)-1]) {
 			text = text[:len(text)-1]
 		}
 		if r, _ := utf8.DecodeLastRune(text); r == utf8.RuneError {

@@ -52,12 +52,20 @@ func (l *link) send(ctx context.Context, kind gosnmp.PDUType, oids []string, rep
 		if err == nil && answer.PDUType == gosnmp.GetResponse {
 			return answer, nil
 		}
+		err = plain(ctx, err)
 		report := l.tap.report()
 		l.close()
-		if report == usmUnknownEngine && !again {
+		switch {
+		case err == errTimeout && report == usmUnknownEngine && l.address.Priv != "none" && l.address.Priv != "":
+			// Agents drop what they cannot decrypt.
+			err = fmt.Errorf("timeout after %v, though it answers the discovery of its engine: is it the privacy password?", l.timeout)
+		case err == errTimeout || ctx.Err() != nil || report == "":
+		case report == usmUnknownEngine && !again:
 			continue // the agent is another one now: get to know it
+		default:
+			err = l.reported(report)
 		}
-		return nil, l.fault(kind, oids, l.cause(ctx, report, err))
+		return nil, l.fault(kind, oids, err)
 	}
 }
 
@@ -130,9 +138,9 @@ func (l *link) close() error {
 	return err
 }
 
-// cause reduces what gosnmp says to what a person needs.
-func (l *link) cause(ctx context.Context, report string, err error) error {
-	switch report {
+// reported is what an agent of version 3 means by the counter that it reports.
+func (l *link) reported(counter string) error {
+	switch counter {
 	case usmUnknownUser:
 		return fmt.Errorf("the agent does not know the user %q", l.address.User)
 	case usmWrongDigest:
@@ -145,12 +153,16 @@ func (l *link) cause(ctx context.Context, report string, err error) error {
 		return errors.New("not in the agent's time window")
 	case usmUnknownEngine:
 		return errors.New("the agent does not know its own engine id")
-	case "":
-	default:
-		return fmt.Errorf("the agent reports %s", report[1:])
 	}
+	return fmt.Errorf("the agent reports %s", counter[1:])
+}
+
+// plain reduces what gosnmp says to what a person needs.
+func plain(ctx context.Context, err error) error {
 	var network net.Error
 	switch {
+	case err == nil:
+		return errors.New("the agent sent something else than a response")
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded): // gosnmp looked at the clock before ctx did
@@ -159,8 +171,6 @@ func (l *link) cause(ctx context.Context, report string, err error) error {
 		return errTimeout
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("connection refused")
-	case err == nil:
-		return errors.New("the agent sent something else than a response")
 	case strings.HasPrefix(err.Error(), "recover:"):
 		return errors.New("the agent sent what cannot be decoded")
 	}
@@ -278,7 +288,7 @@ func (t *tap) SetDeadline(at time.Time) error {
 
 func (t *tap) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
-	if t.keep {
+	if t.keep && n > 0 {
 		t.last = append(t.last[:0], b[:n]...)
 	}
 	return n, err
