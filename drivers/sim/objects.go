@@ -210,10 +210,12 @@ func (c *collector) scalar(p *config.SNMPPoint, x object, values Values) {
 func (c *collector) column(p *config.SNMPPoint, x object, values Values) {
 	channels := values.Channels(p.Metric)
 	if p.Rows != nil {
+		// Where rows of several shapes stand for one channel, the device has the first.
+		had := make(map[string]bool)
 		for _, index := range slices.Sorted(maps.Keys(p.Rows)) {
-			if slices.Contains(channels, p.Rows[index]) {
-				x.channel = p.Rows[index]
-				c.row(p, x, index, values.ChannelName(x.channel))
+			x.channel = p.Rows[index]
+			if slices.Contains(channels, x.channel) && !had[x.channel] {
+				had[x.channel] = c.row(p, x, index, values.ChannelName(x.channel))
 			}
 		}
 		return

@@ -50,6 +50,9 @@ func ServeSNMP(address string, a Agent) (*Server, error) {
 	}}, nil
 }
 
+// setRequest is what a client that wants to write sends; it is only ever refused.
+const setRequest gosnmp.PDUType = 0xA3
+
 // An snmpServer answers requests; its one goroutine owns it.
 type snmpServer struct {
 	objects   *objects
@@ -109,11 +112,10 @@ func (s *snmpServer) answer(message []byte) []byte {
 			return nil
 		}
 		answer.Variables = s.bulk(request)
-	case gosnmp.SetRequest:
-		if status := gosnmp.NotWritable; v1 {
-			fail(gosnmp.ReadOnly, 1)
-		} else {
-			fail(status, 1)
+	case setRequest:
+		fail(gosnmp.NotWritable, 1)
+		if v1 {
+			answer.Error = gosnmp.ReadOnly
 		}
 	default:
 		return nil
