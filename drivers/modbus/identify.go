@@ -58,13 +58,12 @@ func Identify(ctx context.Context, w *Wire, unit int, timeout time.Duration, pro
 			if err != nil && (ctx.Err() != nil || unanswered(err) && !timedOut(err) || !answered && silent >= maxSilent) {
 				return nil, strings.Join(shown, ", "), err
 			}
-			holds, text := rule.Value, ""
-			fits, text = judge(rule, data, err)
-			text = fmt.Sprintf("%s:%d %s", spaceName(holds.Space), holds.Address, text)
+			holds, text := judge(rule, data, err)
+			text = fmt.Sprintf("%s:%d %s", spaceName(rule.Value.Space), rule.Value.Address, text)
 			if !slices.Contains(shown, text) {
 				shown = append(shown, text)
 			}
-			if !fits {
+			if fits = holds; !fits {
 				break
 			}
 		}

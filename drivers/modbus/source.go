@@ -47,6 +47,7 @@ type Source struct {
 	// SunSpec.
 	models    []model
 	headers   []header
+	mapped    int // the wire's connection when the map was found
 	candidate int // where the search begins
 	noMap     bool
 }
@@ -172,21 +173,14 @@ func (s *Source) Poll(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 	}
 	if !s.known {
 		if err := s.discover(ctx); err != nil {
-			s.failed = true
-			return dst, err
+			return s.fail(dst, err), err
 		}
 		if !s.known {
 			return dst, nil
 		}
 	}
-	err := s.ask(ctx)
-	if err != nil {
-		s.failed = true
-		for _, b := range s.batches {
-			b.fail(err)
-			b.rest = 0
-		}
-		return s.emit(dst), err
+	if err := s.ask(ctx); err != nil {
+		return s.fail(dst, err), err
 	}
 	s.report()
 	s.checkHeaders()
@@ -198,6 +192,16 @@ func (s *Source) Poll(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 		}
 	}
 	return dst, nil
+}
+
+// fail appends the Bad readings of a device that answered nothing.
+func (s *Source) fail(dst []agent.Reading, err error) []agent.Reading {
+	s.failed = true
+	for _, b := range s.batches {
+		b.fail(err)
+		b.rest = 0
+	}
+	return s.emit(dst)
 }
 
 // ask sends the reads of one poll and leaves in each span what came of it. An
@@ -233,7 +237,8 @@ func (s *Source) ask(ctx context.Context) error {
 				parts = make([][]*batch, len(s.batches))
 			}
 			h := s.halve(ctx, b, err)
-			parts[at], err = h.join(b), h.err
+			parts[at], lost = h.join(b), h.err
+			continue
 		}
 		switch {
 		case err == nil:

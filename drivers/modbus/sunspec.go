@@ -75,7 +75,7 @@ func (s *Source) discover(ctx context.Context) error {
 			continue
 		}
 		s.candidate, s.noMap = at, false
-		s.models = models
+		s.models, s.mapped = models, s.wire.lines
 		s.compile()
 		return nil
 	}
@@ -127,7 +127,8 @@ func walkSunSpec(ctx context.Context, s *Source, space config.Space, base int) (
 func (s *Source) checkHeaders() {
 	for _, h := range s.headers {
 		if h.span.gone {
-			s.known = s.line == s.wire.lines
+			// Over another connection it may be another device.
+			s.known = s.mapped == s.wire.lines
 			continue
 		}
 		if h.span.err != nil || int(binary.BigEndian.Uint32(h.span.data)) == h.model.id<<16|h.model.length {
