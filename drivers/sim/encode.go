@@ -47,6 +47,7 @@ var nearest = map[string][]string{
 	"ups.battery_status/discharging": {"normal"},
 	"ups.battery_status/depleted":    {"low"},
 	"ups.status/maintenance_bypass":  {"bypass"},
+	"cooling.status/fault":           {"off"},
 	"cooling.status/standby":         {"off"},
 	"cooling.mode/mixed":             {"free_cooling", "mechanical"},
 }

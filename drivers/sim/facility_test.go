@@ -237,7 +237,7 @@ func TestCoolingFailure(t *testing.T) {
 	f.Step(75 * time.Second)
 	word(t, f, "cooling-1", "status", "fault")
 	word(t, f, "cooling-2", "status", "running")
-	within(t, f, "cooling-1", "fan_speed", "", 0, 0)
+	within(t, f, "cooling-1", "fan_speed", "unit 1.1 fan 1", 0, 0)
 	within(t, f, "climate-cold-1", "temperature", "", 19, 24)
 	f.Step(180 * time.Second)
 	word(t, f, "cooling-2", "status", "fault")

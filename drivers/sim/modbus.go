@@ -202,8 +202,9 @@ func (s *modbusServer) answer(head []byte, function byte, data []byte) []byte {
 // registers is a device's register map as a Server keeps it: fields by
 // address, and the runs of addresses that can be read. It is immutable.
 type registers struct {
-	values Values
-	spaces [5]space // by config.Space
+	values   Values
+	spaces   [5]space // by config.Space
+	identity []field  // what the device is recognised by
 }
 
 type space struct {
@@ -229,6 +230,13 @@ func (f *field) last() int { return f.value.Address + f.value.Length - 1 }
 // read fills words with the registers or bits from first on, and reports
 // whether all of them can be read.
 func (r *registers) read(where config.Space, first int, words []uint16) bool {
+	for i := range r.identity {
+		// Some devices have a code of their kind where a value is, for whoever
+		// reads it alone.
+		if v := &r.identity[i].value; v.Space == where && v.Address == first && v.Length == len(words) {
+			return r.identity[i].encode(words, r.values)
+		}
+	}
 	s := &r.spaces[where]
 	last := first + len(words) - 1
 	if !slices.ContainsFunc(s.runs, func(run run) bool { return run.first <= first && last <= run.last }) {
@@ -294,14 +302,6 @@ func (f *field) encode(words []uint16, values Values) bool {
 func layOut(u Unit) *registers {
 	p := u.Profile.Modbus
 	var l layout
-	for _, rule := range u.Profile.Identify.Modbus {
-		c := raw{text: example(rule.Match), isText: true}
-		if len(rule.Equals) > 0 {
-			c = raw{number: rule.Equals[0]}
-		}
-		l.add(field{value: rule.Value, constant: c})
-	}
-
 	base := func(p *config.ModbusPoint) (int, bool) { return 0, true }
 	if p.SunSpec != nil {
 		base = l.sunSpec(p)
@@ -328,11 +328,20 @@ func layOut(u Unit) *registers {
 		l.add(f)
 	}
 
+	r := &registers{values: u.Values}
+	for _, rule := range u.Profile.Identify.Modbus {
+		f := field{value: rule.Value, constant: raw{text: example(rule.Match), isText: true}}
+		if len(rule.Equals) > 0 {
+			f.constant = raw{number: rule.Equals[0]}
+		}
+		r.identity = append(r.identity, f)
+		l.add(f)
+	}
+
 	gap := p.Gap
 	if p.SunSpec != nil {
 		gap = math.MaxUint16 // models follow each other without holes
 	}
-	r := &registers{values: u.Values}
 	for s := range r.spaces {
 		r.spaces[s] = l.space(config.Space(s), gap)
 	}
@@ -427,6 +436,9 @@ func (l *layout) sunSpec(p *config.ModbusProfile) func(*config.ModbusPoint) (int
 		space = v.Space
 		if slices.Contains(p.Points[i].Models, model) {
 			length = max(length, v.Address+v.Length-2)
+			if s := p.Points[i].ScaleRegister; s != nil {
+				length = max(length, s.Address-1)
+			}
 		}
 	}
 	base := p.SunSpec[0]
@@ -454,9 +466,13 @@ func (l *layout) sunSpec(p *config.ModbusProfile) func(*config.ModbusPoint) (int
 	}
 }
 
+// muchEnough is the most that a value with a scale register can be: the range of
+// some metrics goes to what no building has. 10 GWh, 10 GW.
+const muchEnough = 1e10
+
 // scaleExponents chooses for each scale register the finest power of ten, not
 // below -3, with which all of its points can hold their metric's largest
-// plausible value.
+// plausible value, or muchEnough.
 func scaleExponents(points []config.ModbusPoint) map[place]int {
 	exponents := make(map[place]int)
 	for i := range points {
@@ -467,7 +483,7 @@ func scaleExponents(points []config.ModbusPoint) map[place]int {
 		n := 0
 		if m := p.Metric; m.Max > m.Min {
 			_, high := limits(&p.Value)
-			n = max(-3, int(math.Ceil(math.Log10(m.Max/math.Abs(p.Scale)/high))))
+			n = max(-3, int(math.Ceil(math.Log10(min(m.Max, muchEnough)/math.Abs(p.Scale)/high))))
 		}
 		at := placeOf(p.ScaleRegister)
 		if old, ok := exponents[at]; !ok || n > old {

@@ -58,9 +58,6 @@ type objects struct {
 	types  map[string]bool // columns and scalars without their instance, leading dot
 }
 
-// lookUp returns the object with the given name.
-func (o *objects) lookUp(name string) *object { return o.byName[name] }
-
 // after returns the index of the first object behind an OID.
 func (o *objects) after(id oid) int {
 	i, found := slices.BinarySearchFunc(o.sorted, id, func(a object, id oid) int { return slices.Compare(a.oid, id) })
@@ -133,8 +130,16 @@ func clear(n float64, absent []float64) float64 {
 
 // A collector gathers a device's objects.
 type collector struct {
-	objects map[string]object          // by name
-	rows    map[string]map[string]bool // indexes in use, by table entry
+	objects map[string]object            // by name
+	rows    map[string]map[string]string // the channels that rows belong to, by table entry and index
+	served  map[served]bool
+}
+
+// A served is a channel of a metric in a column.
+type served struct {
+	column  string
+	metric  *agent.Metric
+	channel string
 }
 
 func (c *collector) put(name string, x object) bool {
@@ -153,8 +158,9 @@ func (c *collector) put(name string, x object) bool {
 // collect turns a profile's points into objects. Of two points for the same
 // object the first has it.
 func collect(a Agent) *objects {
-	c := &collector{objects: make(map[string]object), rows: make(map[string]map[string]bool)}
+	c := &collector{objects: make(map[string]object), rows: make(map[string]map[string]string), served: make(map[served]bool)}
 	o := &objects{values: a.Values, byName: make(map[string]*object), types: make(map[string]bool)}
+	c.system(a)
 	for i := range a.Profile.SNMP.Points {
 		p := &a.Profile.SNMP.Points[i]
 		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1}
@@ -167,7 +173,7 @@ func collect(a Agent) *objects {
 		}
 		c.column(p, x, a.Values)
 	}
-	c.identity(a)
+	c.present(a)
 	for _, x := range c.objects {
 		o.sorted = append(o.sorted, x)
 	}
@@ -204,9 +210,8 @@ func (c *collector) scalar(p *config.SNMPPoint, x object, values Values) {
 	}
 }
 
-// column makes a row for each channel of the metric that the device has: in
-// the row that the profile's channel pattern says, or, for channels that no row
-// can have by the pattern, in the next free one.
+// column makes a row for each channel of the metric that the device has, where
+// the profile's channel pattern says or, when it does not tell, in a free one.
 func (c *collector) column(p *config.SNMPPoint, x object, values Values) {
 	channels := values.Channels(p.Metric)
 	if p.Rows != nil {
@@ -223,31 +228,34 @@ func (c *collector) column(p *config.SNMPPoint, x object, values Values) {
 	pattern := parsePattern(p.Channel)
 	matched := slices.ContainsFunc(channels, func(ch string) bool { return pattern.re.MatchString(ch) })
 	for _, ch := range channels {
+		// A device that does not tell channels apart has its one value in
+		// whatever row is free.
 		index, name, ok := pattern.invert(ch)
-		if !ok && matched {
+		if !ok && (matched || ch != "") || c.served[served{p.Table, p.Metric, ch}] {
 			continue
 		}
 		x.channel = ch
 		if name == "" {
 			name = values.ChannelName(ch)
 		}
-		if index != "" && c.row(p, x, index, name) {
-			continue
-		}
-		for n := 1; ; n++ {
+		done := index != "" && c.row(p, x, index, name)
+		for n := 1; !done && n <= mostRows; n++ {
 			index := pattern.row(n)
-			if !c.rows[entryOf(p.Table)][index] {
-				c.row(p, x, index, name)
-				break
+			if owner, used := c.rows[entryOf(p.Table)][index]; !used || owner == ch {
+				done = c.row(p, x, index, name)
 			}
 		}
+		c.served[served{p.Table, p.Metric, ch}] = done
 	}
 }
+
+// mostRows is how many rows are tried for a value before it is left out.
+const mostRows = 1000
 
 // row adds the cells of one row and reports whether they were free.
 func (c *collector) row(p *config.SNMPPoint, x object, index, name string) bool {
 	for _, w := range p.Where {
-		if cell, ok := c.objects[w.Column+"."+index]; ok && !slices.Contains(w.Values, fmt.Sprint(cell.constant)) {
+		if cell, ok := c.objects[conditionCell(w, index)]; ok && !slices.Contains(w.Values, strings.TrimPrefix(fmt.Sprint(cell.constant), ".")) {
 			return false
 		}
 	}
@@ -256,11 +264,11 @@ func (c *collector) row(p *config.SNMPPoint, x object, index, name string) bool 
 	}
 	entry := entryOf(p.Table)
 	if c.rows[entry] == nil {
-		c.rows[entry] = make(map[string]bool)
+		c.rows[entry] = make(map[string]string)
 	}
-	c.rows[entry][index] = true
+	c.rows[entry][index] = x.channel
 	for _, w := range p.Where {
-		c.put(w.Column+"."+index, object{constant: constantOf(w.Values[0])})
+		c.put(conditionCell(w, index), object{constant: constantOf(w.Values[0])})
 	}
 	if p.NameOID != "" {
 		c.put(p.NameOID+"."+index, object{constant: name})
@@ -269,6 +277,15 @@ func (c *collector) row(p *config.SNMPPoint, x object, index, name string) bool 
 		c.put(p.Decimals+"."+index, object{constant: decimals})
 	}
 	return true
+}
+
+// conditionCell returns the object that a condition on a row looks at: a cell
+// of the row, or a scalar that says something of the whole device.
+func conditionCell(w config.SNMPCondition, index string) string {
+	if strings.HasSuffix(w.Column, ".0") {
+		return w.Column
+	}
+	return w.Column + "." + index
 }
 
 func constantOf(text string) any {
@@ -281,16 +298,16 @@ func constantOf(text string) any {
 // entryOf returns the table entry that a column belongs to.
 func entryOf(column string) string { return column[:strings.LastIndexByte(column, '.')] }
 
-// identity adds the system group and what the profile recognises its device by.
-func (c *collector) identity(a Agent) {
+// system adds the system group, and what the profile recognises its device by
+// the text of.
+func (c *collector) system(a Agent) {
 	descr, kind := a.Profile.Title, "1.3.6.1.4.1.8072.3.2.10"
 	if rules := a.Profile.Identify.SNMP; len(rules) > 0 {
-		rule := rules[0]
-		if rule.SysObjectID != "" {
-			kind = rule.SysObjectID
+		if rules[0].SysObjectID != "" {
+			kind = rules[0].SysObjectID
 		}
-		for _, id := range slices.Sorted(maps.Keys(rule.Match)) {
-			switch text := example(rule.Match[id]); id {
+		for id, expr := range rules[0].Match {
+			switch text := example(expr); id {
 			case sysDescr:
 				descr = text
 			case sysObjectID:
@@ -299,20 +316,32 @@ func (c *collector) identity(a Agent) {
 				c.put(id, object{constant: text})
 			}
 		}
-		for _, id := range rule.Present {
-			below := func(name string) bool { return name == id || strings.HasPrefix(name, id+".") }
-			if id == sysDescr || id == sysObjectID || slices.ContainsFunc(slices.Collect(maps.Keys(c.objects)), below) {
-				continue
-			}
-			if !strings.HasSuffix(id, ".0") {
-				id += ".0"
-			}
-			c.put(id, object{constant: a.Profile.Title})
-		}
 	}
 	c.put(sysDescr, object{constant: descr})
 	c.put(sysObjectID, object{constant: "." + strings.TrimPrefix(kind, "."), isOID: true})
 	c.put(sysName, object{constant: a.Name})
+}
+
+// present adds the objects whose presence the profile recognises its device by,
+// unless a point has put them there.
+func (c *collector) present(a Agent) {
+	rules := a.Profile.Identify.SNMP
+	if len(rules) == 0 {
+		return
+	}
+	for _, id := range rules[0].Present {
+		there := false
+		for name := range c.objects {
+			there = there || name == id || strings.HasPrefix(name, id+".")
+		}
+		if there {
+			continue
+		}
+		if !strings.HasSuffix(id, ".0") {
+			id += ".0"
+		}
+		c.put(id, object{constant: a.Profile.Title})
+	}
 }
 
 const (

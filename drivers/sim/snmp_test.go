@@ -77,8 +77,8 @@ func snmpStation(t *testing.T, a sim.Agent) string {
 	return s.Addr()
 }
 
-// snmp runs one of net-snmp's tools and returns the lines that it prints.
-func snmp(t *testing.T, tool string, args ...string) []string {
+// netSNMP runs one of net-snmp's tools and returns the lines that it prints.
+func netSNMP(t *testing.T, tool string, args ...string) []string {
 	t.Helper()
 	path := peer.Need(t, tool, "apt install snmp")
 	args = append([]string{"-r0", "-t5", "-On", "-Oe", "-OQ", "-OU", "-Ot"}, args...)
@@ -124,7 +124,7 @@ func TestWalk(t *testing.T) {
 		{"snmpbulkwalk", "-v2c", "-Cr50"},
 		{"snmpwalk", "-v2c"},
 	} {
-		got := values(snmp(t, walk[0], append(walk[1:], "-c", "public", address, "1.3.6.1.4.1.99")...))
+		got := values(netSNMP(t, walk[0], append(walk[1:], "-c", "public", address, "1.3.6.1.4.1.99")...))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%v: (-want +got)\n%s", walk, diff)
 		}
@@ -132,11 +132,11 @@ func TestWalk(t *testing.T) {
 
 	// SNMPv1 has no 64 bit counter, so there is nothing at 2.5.
 	v1 := append(append([]string{}, want[:4]...), want[5:]...)
-	if diff := cmp.Diff(v1, values(snmp(t, "snmpwalk", "-v1", "-c", "public", address, "1.3.6.1.4.1.99"))); diff != "" {
+	if diff := cmp.Diff(v1, values(netSNMP(t, "snmpwalk", "-v1", "-c", "public", address, "1.3.6.1.4.1.99"))); diff != "" {
 		t.Errorf("v1: (-want +got)\n%s", diff)
 	}
 
-	system := snmp(t, "snmpwalk", "-v2c", "-c", "public", address, "1.3.6.1.2.1.1")
+	system := netSNMP(t, "snmpwalk", "-v2c", "-c", "public", address, "1.3.6.1.2.1.1")
 	for i, want := range []string{`.1.3.6.1.2.1.1.1.0 = "STE2 plus0x"`, ".1.3.6.1.2.1.1.2.0 = .1.3.6.1.4.1.99.1",
 		".1.3.6.1.2.1.1.3.0 = ", `.1.3.6.1.2.1.1.5.0 = "ups-a"`} {
 		if i >= len(system) || !strings.HasPrefix(system[i], want) {
@@ -178,13 +178,13 @@ func TestAbsence(t *testing.T) {
 		t.Errorf("v1: error %v at %d, want noSuchName at 2", p.Error, p.ErrorIndex)
 	}
 
-	if got := snmp(t, "snmpgetnext", "-v2c", "-c", "public", address, "1.3.6.1.4.1.99.9.0"); !strings.Contains(got[0], "No more variables") {
+	if got := netSNMP(t, "snmpgetnext", "-v2c", "-c", "public", address, "1.3.6.1.4.1.99.9.0"); !strings.Contains(got[0], "No more variables") {
 		t.Errorf("behind the last variable: %q", got)
 	}
-	if got := snmp(t, "snmpset", "-v2c", "-c", "public", address, "1.3.6.1.4.1.99.2.1.0", "i", "1"); !strings.Contains(strings.Join(got, " "), "notWritable") {
+	if got := netSNMP(t, "snmpset", "-v2c", "-c", "public", address, "1.3.6.1.4.1.99.2.1.0", "i", "1"); !strings.Contains(strings.Join(got, " "), "notWritable") {
 		t.Errorf("a write: %q", got)
 	}
-	if got := snmp(t, "snmpget", "-v2c", "-t0.2", "-c", "other", address, "1.3.6.1.4.1.99.2.1.0"); !strings.HasPrefix(got[0], "Timeout") {
+	if got := netSNMP(t, "snmpget", "-v2c", "-t0.2", "-c", "other", address, "1.3.6.1.4.1.99.2.1.0"); !strings.HasPrefix(got[0], "Timeout") {
 		t.Errorf("another community: %q", got)
 	}
 }
@@ -197,10 +197,10 @@ func TestTooBig(t *testing.T) {
 	for _, last := range []string{"2.1.0", "2.2.0", "2.4.0", "3.1.2.1", "3.1.2.2"} {
 		oids = append(oids, "1.3.6.1.4.1.99."+last)
 	}
-	if got := snmp(t, "snmpget", oids...); !strings.Contains(strings.Join(got, "\n"), "tooBig") {
+	if got := netSNMP(t, "snmpget", oids...); !strings.Contains(strings.Join(got, "\n"), "tooBig") {
 		t.Errorf("five variables in 100 bytes: %q", got)
 	}
-	if got := values(snmp(t, "snmpbulkwalk", "-v2c", "-c", "public", "-Cr40", address, "1.3.6.1.4.1.99")); len(got) != 20 {
+	if got := values(netSNMP(t, "snmpbulkwalk", "-v2c", "-c", "public", "-Cr40", address, "1.3.6.1.4.1.99")); len(got) != 20 {
 		t.Errorf("a walk in answers of 100 bytes finds %d variables, want 20: %q", len(got), got)
 	}
 }
