@@ -25,9 +25,9 @@ type client struct {
 	link
 	most     int       // objects in one request, by the profile
 	width    int       // objects in one request, by what the agent took; at most most
-	narrowed time.Time // when width became less than most
-	noBulk   bool
-	culprits int // objects that the agent refused, ever
+	noBulk   bool      // it is to be walked with GETNEXT
+	limited  time.Time // when the agent last failed to take something; zero for never
+	culprits int       // objects that the agent refused, ever
 	// alive: the last request was answered, and that was in this poll or by a
 	// probe after a failed one. Only then does a timeout mean that the request,
 	// and not the device, is the trouble.
@@ -134,12 +134,12 @@ func (c *client) halve(ctx context.Context, oids []string, out []answer) error {
 
 // forget gives the agent another chance at what it could not take.
 func (c *client) forget() {
-	c.width, c.noBulk = c.most, c.address.Version == "1"
+	c.width, c.noBulk, c.limited = c.most, c.address.Version == "1", time.Time{}
 }
 
 func (c *client) narrow(width int) {
 	if width < c.width {
-		c.width, c.narrowed = max(width, 1), time.Now()
+		c.width, c.limited = max(width, 1), time.Now()
 	}
 }
 

@@ -18,6 +18,7 @@ type cell struct {
 	point *agent.Point
 	oid   string // with a leading dot
 	size  int    // what its value takes in an answer
+	from  int    // the profile's point that it is of
 	left  left
 }
 
@@ -36,21 +37,46 @@ type request struct {
 // plan makes cells of what a survey found, in the profile's order. Where
 // several points of the profile have the same metric and channel, it is the
 // first whose object the device has; one that has a value goes before one that
-// gives a sentinel. Points that known has already stay the same Point.
-func plan(device *agent.Device, points []config.SNMPPoint, s *survey, known map[agent.Point]*agent.Point) []cell {
+// gives a sentinel. What is as it was before stays the same Point, and of what
+// the survey could not find out the cells from before stay.
+func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []cell) []cell {
+	known := make(map[agent.Point]*agent.Point, len(before))
+	for i := range before {
+		known[*before[i].point] = before[i].point
+	}
 	type key struct {
 		metric  *agent.Metric
 		channel string
 	}
 	type place struct {
 		at    int // in cells
-		from  int // in points
 		value bool
 	}
 	taken := map[key]place{}
 	var cells []cell
+	put := func(c cell, value bool) {
+		k := key{c.point.Metric, c.point.Channel}
+		p, again := taken[k]
+		switch {
+		case !again:
+			taken[k] = place{len(cells), value}
+			cells = append(cells, c)
+		case value && !p.value:
+			taken[k] = place{p.at, value}
+			cells[p.at] = c
+		}
+	}
 	for from := range points {
 		p := &points[from]
+		if s.incomplete(p) {
+			for _, c := range before {
+				if c.from == from {
+					put(c, true)
+				}
+			}
+			continue
+		}
+		channels := map[string]bool{} // of this point's rows
 		for _, row := range rowsOf(p, s) {
 			oid := dotted(p.OID)
 			if row != "" {
@@ -64,30 +90,18 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, known map[
 			if !ok {
 				continue
 			}
-			c := cell{decoder: newDecoder(&p.Conversion, p.Metric, decimals), oid: oid, size: valueBytes(v)}
 			channel, name := channelOf(p, s, row)
-			k := key{p.Metric, channel}
-			before, again := taken[k]
-			if again && before.from == from { // rows of one table, and a pattern that does not tell them apart
+			if channels[channel] { // the pattern does not tell the rows apart
 				channel += " " + row
-				k = key{p.Metric, channel}
-				before, again = taken[k]
 			}
+			channels[channel] = true
+			point := &agent.Point{Device: device, Metric: p.Metric, Channel: channel, ChannelName: name, Source: oid[1:]}
+			if same := known[*point]; same != nil {
+				point = same
+			}
+			c := cell{decoder: newDecoder(&p.Conversion, p.Metric, decimals), point: point, oid: oid, size: valueBytes(v), from: from}
 			_, _, value := c.decode(v)
-			if again && (before.value || !value) {
-				continue
-			}
-			c.point = &agent.Point{Device: device, Metric: p.Metric, Channel: channel, ChannelName: name, Source: oid[1:]}
-			if same := known[*c.point]; same != nil {
-				c.point = same
-			}
-			if again {
-				taken[k] = place{before.at, from, value}
-				cells[before.at] = c
-				continue
-			}
-			taken[k] = place{len(cells), from, value}
-			cells = append(cells, c)
+			put(c, value)
 		}
 	}
 	return cells

@@ -9,7 +9,7 @@
 //
 // The survey is repeated every ten minutes, and a minute after the device
 // changed: a row gone, a scalar gone, the device back from silence, a survey
-// that found something else than the one before. It is spread over polls and
+// that found something else than the one before or not all it asked for. It is spread over polls and
 // never keeps a poll from its readings. What it finds unchanged keeps its
 // *agent.Point.
 //
@@ -38,7 +38,7 @@ const (
 	surveyEvery = 10 * time.Minute
 	surveySoon  = time.Minute // the least time between two surveys
 	surveyShare = 4           // requests of a survey that one poll makes on top of its own
-	widenEvery  = 24 * time.Hour
+	forgetAfter = 24 * time.Hour
 )
 
 // A Source is one device. It implements agent.Source; like every source it is
@@ -96,7 +96,7 @@ func (s *Source) read(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 			return dst, err
 		}
 	}
-	if s.client.width < s.client.most && time.Since(s.client.narrowed) > widenEvery {
+	if !s.client.limited.IsZero() && time.Since(s.client.limited) >= forgetAfter {
 		s.client.forget()
 	}
 	if s.client.width != s.width {
@@ -191,17 +191,14 @@ func (s *Source) look(ctx context.Context) {
 
 // learn takes over what the survey found.
 func (s *Source) learn() {
-	known := make(map[agent.Point]*agent.Point, len(s.cells))
-	for i := range s.cells {
-		known[*s.cells[i].point] = s.cells[i].point
-	}
-	cells := plan(s.device, s.points, s.survey, known)
+	cells := plan(s.device, s.points, s.survey, s.cells)
+	failed := len(s.survey.failed) > 0
 	first := s.surveyed.IsZero()
 	same := slices.EqualFunc(cells, s.cells, func(a, b cell) bool { return a.point == b.point })
 	s.survey, s.cells = nil, cells
 	s.surveyed = time.Now()
 	s.next = s.surveyed.Add(surveyEvery)
-	if first || !same {
+	if first || !same || failed {
 		s.soon()
 	}
 	s.pack()

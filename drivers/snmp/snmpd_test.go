@@ -21,8 +21,8 @@ type snmpd struct {
 	address string
 }
 
-// objects are what snmpd is made to serve beside its own.
-const objects = `
+// netSNMPObjects are what snmpd is made to serve beside its own.
+const netSNMPObjects = `
 override 1.3.6.1.4.1.99999.1.1.0 integer 42
 override 1.3.6.1.4.1.99999.1.2.0 octet_str "29.6 %RH"
 override 1.3.6.1.4.1.99999.1.3.0 uinteger 4000000000
@@ -41,7 +41,7 @@ func startSNMPD(t testing.TB, dir, port, conf string) *snmpd {
 	t.Helper()
 	path := peer.Need(t, "snmpd", "apt install snmpd")
 	file := filepath.Join(dir, "snmpd.conf")
-	text := "agentAddress udp:127.0.0.1:" + port + "\nrocommunity public 127.0.0.1\n" + objects + conf
+	text := "agentAddress udp:127.0.0.1:" + port + "\nrocommunity public 127.0.0.1\n" + netSNMPObjects + conf
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func answering(address, community string) func() bool {
 	}
 }
 
-// netSNMPPoints are points for objects, and netSNMPLines what they read.
+// netSNMPPoints are points for netSNMPObjects, and netSNMPLines what they read.
 func netSNMPPoints() []config.SNMPPoint {
 	rack := rows("temperature", "1.3.6.1.4.1.99999.2.1.3", "rack {index}")
 	rack.Scale = 0.1

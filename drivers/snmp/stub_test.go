@@ -249,10 +249,10 @@ func poll(t testing.TB, src *Source) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lines(rs)
+	return format(rs)
 }
 
-func lines(rs []agent.Reading) []string {
+func format(rs []agent.Reading) []string {
 	var out []string
 	for _, r := range rs {
 		name := r.Point.Metric.Name

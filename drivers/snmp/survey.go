@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gosnmp/gosnmp"
 
@@ -27,6 +28,7 @@ type survey struct {
 	abreast int                       // how many of them side by side
 	rows    map[string][]string       // the indexes of a column's rows, by its OID
 	found   map[string]gosnmp.SnmpPDU // what the device has, by OID
+	failed  map[string]bool           // scalars and columns of which the agent would not say, by OID
 }
 
 // A column is one being walked.
@@ -40,38 +42,57 @@ type column struct {
 func newSurvey(points []config.SNMPPoint) *survey {
 	scalars, columns := map[string]bool{}, map[string]bool{}
 	for i := range points {
-		p := &points[i]
-		beside := func(oid string) {
-			switch {
-			case oid == "":
-			case p.Table == "" || isScalar(oid):
-				scalars[dotted(oid)] = true
-			case p.Rows == nil:
-				columns[dotted(oid)] = true
-			default:
-				for row := range p.Rows {
-					scalars[dotted(oid)+"."+row] = true
-				}
+		objects(&points[i], func(oid string, column bool) {
+			if column {
+				columns[oid] = true
+			} else {
+				scalars[oid] = true
 			}
-		}
-		beside(p.OID)
-		beside(p.Table)
-		beside(p.NameOID)
-		beside(p.Decimals)
-		for _, w := range p.Where {
-			beside(w.Column)
-		}
+		})
 	}
 	s := &survey{
 		scalars: slices.Sorted(maps.Keys(scalars)),
 		abreast: bulkColumns,
 		rows:    make(map[string][]string, len(columns)),
 		found:   make(map[string]gosnmp.SnmpPDU, len(scalars)),
+		failed:  map[string]bool{},
 	}
 	for _, oid := range slices.Sorted(maps.Keys(columns)) {
 		s.columns = append(s.columns, &column{oid: oid, last: oid, seen: map[string]struct{}{}})
 	}
 	return s
+}
+
+// objects calls yield with every scalar and column that a point needs to know.
+func objects(p *config.SNMPPoint, yield func(oid string, column bool)) {
+	one := func(oid string) {
+		switch {
+		case oid == "":
+		case p.Table == "" || isScalar(oid):
+			yield(dotted(oid), false)
+		case p.Rows == nil:
+			yield(dotted(oid), true)
+		default:
+			for row := range p.Rows {
+				yield(dotted(oid)+"."+row, false)
+			}
+		}
+	}
+	one(p.OID)
+	one(p.Table)
+	one(p.NameOID)
+	one(p.Decimals)
+	for _, w := range p.Where {
+		one(w.Column)
+	}
+}
+
+// incomplete reports whether the agent would not say all that p needs.
+func (s *survey) incomplete(p *config.SNMPPoint) (lacks bool) {
+	if len(s.failed) > 0 {
+		objects(p, func(oid string, _ bool) { lacks = lacks || s.failed[oid] })
+	}
+	return lacks
 }
 
 // dotted returns oid with the leading dot that gosnmp gives its own.
@@ -101,7 +122,10 @@ func (s *survey) step(ctx context.Context, c *client) error {
 			return err
 		}
 		for i, oid := range s.scalars[:n] {
-			if out[i].failed == nil && !absent(out[i].pdu.Type) {
+			switch {
+			case out[i].failed != nil:
+				s.failed[oid] = true
+			case !absent(out[i].pdu.Type):
 				s.found[oid] = out[i].pdu
 			}
 		}
@@ -123,22 +147,27 @@ func (s *survey) walk(ctx context.Context, c *client) error {
 		kind, rows = gosnmp.GetBulkRequest, max(min(bulkVariables, c.width)/n, 1)
 	}
 	resp, err := c.send(ctx, kind, oids, rows)
+	if err == nil {
+		c.alive = true
+	}
 	switch {
 	case err != nil && !c.tooMuch(ctx, err):
 		return err
 	case err == nil && resp.Error == gosnmp.NoError && len(resp.Variables) > 0:
-		c.alive = true
 		for i := range resp.Variables {
 			s.visit(s.columns[i%n], &resp.Variables[i])
 		}
 	case kind == gosnmp.GetBulkRequest:
-		c.noBulk = true
+		c.noBulk, c.limited = true, time.Now()
 		return nil
+	case err == nil && resp.Error == gosnmp.NoSuchName && n == 1:
+		s.columns[0].last = "" // the end of what a version 1 agent has
 	case err == nil && resp.Error == gosnmp.NoSuchName && resp.ErrorIndex > 0 && int(resp.ErrorIndex) <= n:
-		s.columns[resp.ErrorIndex-1].last = "" // the end of what a version 1 agent has
+		s.columns[resp.ErrorIndex-1].last = ""
 	case n > 1:
 		s.abreast = n / 2
 	default:
+		s.failed[s.columns[0].oid] = true
 		s.columns[0].last = ""
 	}
 	s.columns = slices.DeleteFunc(s.columns, func(col *column) bool { return col.last == "" })
