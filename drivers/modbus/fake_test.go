@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gomodbus "github.com/goburrow/modbus"
@@ -94,6 +95,7 @@ func pipeWire(t *testing.T, rtu bool, serve func(n int, f far)) *Wire {
 	n := 0
 	var ended sync.WaitGroup
 	w.dial = func(context.Context) (stream, error) {
+		synctest.Wait() // for the far end of the connection before
 		near, other := net.Pipe()
 		n++
 		served := n
@@ -136,8 +138,15 @@ func newBank() *bank {
 	return b
 }
 
+// when makes answer answer the requests for which it returns true.
+func (b *bank) when(answer func(q question) bool) {
+	synctest.Wait() // the far end is not in the middle of something
+	b.special = answer
+}
+
 // set puts values into holding registers from address on.
 func (b *bank) set(address int, values ...uint16) {
+	synctest.Wait()
 	for i, v := range values {
 		b.words[config.Holding][address+i] = v
 	}
@@ -185,6 +194,7 @@ func (b *bank) answer(q question) {
 
 // reads are the reads the bank was asked since the last call.
 func (b *bank) reads() []string {
+	synctest.Wait()
 	var rs []string
 	for _, q := range b.asked {
 		rs = append(rs, describe(config.Space(q.fn), q.address, q.quantity))
