@@ -1,0 +1,503 @@
+// Package mqtt delivers readings to an MQTT 3.1.1 broker, and can be that
+// broker.
+//
+// Below PREFIX/SITE (plantroom/praha-1) stand, all retained and with QoS 1,
+//
+//	DEVICE         every reading of the device's last poll
+//	DEVICE/meta    what the device is, and the unit of each of its readings
+//	_agent/AGENT   online or, left as the agent's last will, offline
+//
+// and, where they are asked for,
+//
+//	DEVICE/METRIC and DEVICE/METRIC/CHANNEL   a reading's bare value, retained
+//	DEVICE/history                            polls that came out late, not retained
+//
+// A device's state is one JSON object:
+//
+//	{"time":"2026-11-24T12:00:00.000Z","readings":{
+//	 "up":{"value":1,"quality":"good"},
+//	 "input_voltage/L1":{"value":231.2,"quality":"good"},
+//	 "input_voltage/L2":{"value":6553.5,"quality":"suspect","why":"6553.5 V is outside 0..1000"},
+//	 "battery_charge":{"quality":"bad","why":"timeout after 1s"},
+//	 "status":{"value":2,"state":"on_battery","quality":"good"},
+//	 "climate.temperature/probe 1":{"value":24.5,"quality":"good"}}}
+//
+// A reading is called METRIC or METRIC/CHANNEL, with the class in front where
+// it is not the device's; meta calls it the same. A Bad reading has no value.
+//
+// What is retained never goes back in time, by the order of the polls and not
+// by a clock that can be set. After an outage the newest state of each device
+// goes out first; the polls before it are history, which is published or
+// dropped as the options say. A block is delivered when the
+// broker has acknowledged every message.
+package mqtt
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"plantroom/agent"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	ackTimeout     = 10 * time.Second
+	qos            = 1
+)
+
+// Options say which broker, and what of which site goes to it.
+type Options struct {
+	URL       string // mqtt://, mqtts://, ws:// or wss://
+	Username  string
+	Password  string
+	CA        string // file with the broker's authority; "" for the system's
+	ClientID  string
+	Prefix    string
+	Site      string
+	Agent     string
+	History   bool
+	PerMetric bool
+	Log       *slog.Logger
+}
+
+// A Sink publishes to one broker. It implements agent.Sink. It connects, and
+// connects again, when there is something to send.
+type Sink struct {
+	options Options
+	root    string // PREFIX/SITE/
+	paho    *paho.ClientOptions
+	client  paho.Client // a new one for each connection; nil before the first
+
+	mu      sync.Mutex         // Append and Send run at the same time
+	devices map[string]*device // by topic
+}
+
+// A device is what the sink knows of one.
+type device struct {
+	*agent.Device
+	topic  string
+	layout []reading // of the last poll, to which the next is likely alike
+	known  map[*agent.Point]bool
+	newest state  // appended last
+	sent   int    // the number of the state that the broker has
+	meta   []byte // to be published; nil when the broker has it
+}
+
+// A state is a device's state at one time.
+type state struct {
+	number  int   // counts the device's states; 0 for one of an earlier run of the agent
+	time    int64 // Unix, ms
+	payload []byte
+	values  []message // with PerMetric
+}
+
+// A reading is how one point stands in the JSON.
+type reading struct {
+	point *agent.Point
+	name  string // METRIC/CHANNEL
+	key   []byte // its name as a JSON string, and a colon
+}
+
+type message struct {
+	topic   string
+	payload []byte
+}
+
+// New returns a sink. It dials nothing; it reads the CA file.
+func New(o Options) (*Sink, error) {
+	s := &Sink{options: o, root: o.Prefix + "/" + o.Site + "/", devices: map[string]*device{}}
+	opts := paho.NewClientOptions().
+		AddBroker(o.URL).
+		SetClientID(o.ClientID).
+		SetUsername(o.Username).
+		SetPassword(o.Password).
+		SetCleanSession(true).
+		SetAutoReconnect(false). // Send connects, and says what went wrong
+		SetConnectTimeout(connectTimeout).
+		SetWriteTimeout(ackTimeout).
+		SetKeepAlive(15*time.Second).
+		SetPingTimeout(5*time.Second).
+		SetOrderMatters(false).
+		SetProtocolVersion(4).
+		SetWill(s.agentTopic(), "offline", qos, true)
+	if o.CA != "" {
+		pem, err := os.ReadFile(o.CA)
+		if err != nil {
+			return nil, fmt.Errorf("the broker's authority: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("the broker's authority: no certificate in %s", o.CA)
+		}
+		opts.SetTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	}
+	s.paho = opts
+	return s, nil
+}
+
+func (s *Sink) agentTopic() string { return s.root + "_agent/" + s.options.Agent }
+
+// Close says that the agent is offline and disconnects.
+func (s *Sink) Close() error {
+	if !s.connected() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "offline"))
+	s.client.Disconnect(250)
+	return err
+}
+
+// Append encodes one poll of one device after dst: its state, framed with its
+// topic and time.
+func (s *Sink) Append(dst []byte, rs []agent.Reading) []byte {
+	if len(rs) == 0 {
+		return dst
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.device(rs)
+	at := rs[0].Time.UnixMilli()
+	payload := encode(nil, d.layout, rs)
+	d.newest = state{number: d.newest.number + 1, time: at, payload: payload}
+	if s.options.PerMetric {
+		d.newest.values = values(d, rs)
+	}
+	return frame(dst, d.topic, at, payload)
+}
+
+// device returns what is known of the readings' device, with a layout that
+// fits them. New points make new meta.
+func (s *Sink) device(rs []agent.Reading) *device {
+	of := rs[0].Point.Device
+	topic := s.root + of.ID
+	d := s.devices[topic]
+	if d == nil || d.Device != of {
+		d = &device{Device: of, topic: topic, known: map[*agent.Point]bool{}}
+		s.devices[topic] = d
+	}
+	fits := len(d.layout) == len(rs)
+	for i := 0; fits && i < len(rs); i++ {
+		fits = d.layout[i].point == rs[i].Point
+	}
+	if fits {
+		return d
+	}
+	d.layout = make([]reading, len(rs))
+	grown := false
+	for i := range rs {
+		p := rs[i].Point
+		name := readingName(p)
+		key, _ := json.Marshal(name) // a string always can be
+		d.layout[i] = reading{point: p, name: name, key: append(key, ':')}
+		grown = grown || !d.known[p]
+		d.known[p] = true
+	}
+	if grown {
+		d.meta = s.describe(d)
+	}
+	return d
+}
+
+// readingName is what state and meta call a point.
+func readingName(p *agent.Point) string {
+	name := p.Metric.Name
+	if p.Metric.Class != p.Device.Class {
+		name = p.Metric.Class + "." + name
+	}
+	if p.Channel != "" {
+		name += "/" + p.Channel
+	}
+	return name
+}
+
+// encode appends the JSON of a poll.
+func encode(b []byte, layout []reading, rs []agent.Reading) []byte {
+	b = append(b, `{"time":"`...)
+	b = rs[0].Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = append(b, `","readings":{`...)
+	for i := range rs {
+		r := &rs[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, layout[i].key...)
+		b = append(b, '{')
+		if r.Quality != agent.Bad {
+			b = append(b, `"value":`...)
+			b = appendNumber(b, r.Value)
+			b = append(b, ',')
+			if word := r.Word(); word != "" {
+				b = append(b, `"state":`...)
+				b = appendString(b, word)
+				b = append(b, ',')
+			}
+			if r.Raw != "" {
+				b = append(b, `"raw":`...)
+				b = appendString(b, r.Raw)
+				b = append(b, ',')
+			}
+		}
+		b = append(b, `"quality":"`...)
+		b = append(b, r.Quality.String()...)
+		b = append(b, '"')
+		if r.Why != "" {
+			b = append(b, `,"why":`...)
+			b = appendString(b, r.Why)
+		}
+		b = append(b, '}')
+	}
+	return append(b, `}}`...)
+}
+
+func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
+
+func appendString(b []byte, text string) []byte {
+	quoted, _ := json.Marshal(text)
+	return append(b, quoted...)
+}
+
+// values are the messages of PerMetric.
+func values(d *device, rs []agent.Reading) (ms []message) {
+	for i := range rs {
+		if r := &rs[i]; r.Quality != agent.Bad {
+			payload := []byte(r.Word())
+			if len(payload) == 0 {
+				payload = appendNumber(nil, r.Value)
+			}
+			ms = append(ms, message{d.topic + "/" + topicLevels(d.layout[i].name), payload})
+		}
+	}
+	return ms
+}
+
+// topicLevels takes out of a reading's name what a topic cannot have.
+func topicLevels(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '#' || r == '+':
+			return '_'
+		case r < ' ':
+			return -1
+		}
+		return r
+	}, name)
+}
+
+// What meta says.
+type meta struct {
+	Device   string                 `json:"device"`
+	Name     string                 `json:"name"`
+	Class    string                 `json:"class"`
+	Profile  string                 `json:"profile"`
+	Site     string                 `json:"site"`
+	Agent    string                 `json:"agent"`
+	Labels   map[string]string      `json:"labels,omitempty"`
+	Feeds    []string               `json:"feeds,omitempty"`
+	Every    float64                `json:"every"` // seconds
+	Readings map[string]metaReading `json:"readings"`
+}
+
+type metaReading struct {
+	Unit   string   `json:"unit,omitempty"`
+	Kind   string   `json:"kind"`
+	Name   string   `json:"name,omitempty"` // of the channel
+	States []string `json:"states,omitempty"`
+	Doc    string   `json:"doc,omitempty"`
+	Source string   `json:"source,omitempty"`
+}
+
+func (s *Sink) describe(d *device) []byte {
+	m := meta{
+		Device: d.ID, Name: d.Name, Class: d.Class, Profile: d.Profile, Site: s.options.Site, Agent: s.options.Agent,
+		Labels: map[string]string{}, Feeds: d.Feeds, Every: d.Every.Seconds(), Readings: map[string]metaReading{},
+	}
+	for _, l := range d.Labels {
+		m.Labels[l.Name] = l.Value
+	}
+	kinds := [...]string{agent.Gauge: "gauge", agent.Counter: "counter", agent.State: "state"}
+	for p := range d.known {
+		m.Readings[readingName(p)] = metaReading{
+			Unit: p.Metric.Unit, Kind: kinds[p.Metric.Kind], Name: p.ChannelName, States: p.Metric.States, Doc: p.Metric.Doc, Source: p.Source,
+		}
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // strings and numbers always can be JSON
+	}
+	return text
+}
+
+// frame appends a state as a block holds it: the lengths of topic and payload,
+// the time, then both.
+//
+//	uvarint len(topic) | uvarint len(payload) | varint time | topic | payload
+func frame(b []byte, topic string, at int64, payload []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(topic)))
+	b = binary.AppendUvarint(b, uint64(len(payload)))
+	b = binary.AppendVarint(b, at)
+	b = append(b, topic...)
+	return append(b, payload...)
+}
+
+var errFrame = errors.New("a block of MQTT messages is damaged")
+
+// unframe reads the first state of a block and returns what is behind it.
+func unframe(b []byte) (topic string, at int64, payload, rest []byte, err error) {
+	topicLen, n := binary.Uvarint(b)
+	if n <= 0 {
+		return "", 0, nil, nil, errFrame
+	}
+	b = b[n:]
+	payloadLen, n := binary.Uvarint(b)
+	if n <= 0 {
+		return "", 0, nil, nil, errFrame
+	}
+	b = b[n:]
+	at, n = binary.Varint(b)
+	if n <= 0 {
+		return "", 0, nil, nil, errFrame
+	}
+	b = b[n:]
+	if topicLen > uint64(len(b)) || payloadLen > uint64(len(b))-topicLen {
+		return "", 0, nil, nil, errFrame
+	}
+	return string(b[:topicLen]), at, b[topicLen : topicLen+payloadLen], b[topicLen+payloadLen:], nil
+}
+
+// Send publishes a block: first the newest state of every device in it, which
+// may be newer than the block, then its older ones as history.
+func (s *Sink) Send(ctx context.Context, block []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	if err := s.connect(ctx); err != nil {
+		return fmt.Errorf("connect to %s: %w", s.options.URL, err)
+	}
+	var acks []paho.Token
+	publish := func(topic string, retain bool, payload []byte) {
+		acks = append(acks, s.client.Publish(topic, qos, retain, payload))
+	}
+	newest, described := s.newest(block)
+	for topic, payload := range described {
+		publish(topic+"/meta", true, payload)
+	}
+	for topic, st := range newest {
+		publish(topic, true, st.payload)
+		for _, m := range st.values {
+			publish(m.topic, true, m.payload)
+		}
+	}
+	if s.options.History {
+		for rest := block; len(rest) > 0; {
+			topic, at, payload, behind, err := unframe(rest)
+			if err != nil {
+				s.options.Log.Error("history is left out", "sink", "mqtt", "err", err)
+				break
+			}
+			rest = behind
+			if st, ok := newest[topic]; !ok || st.time != at {
+				publish(topic+"/history", false, payload)
+			}
+		}
+	}
+	for _, ack := range acks {
+		if err := s.wait(ctx, ack); err != nil {
+			return fmt.Errorf("publish to %s: %w", s.options.URL, err)
+		}
+	}
+	s.told(newest, described)
+	return nil
+}
+
+// newest returns, by topic, the states to be retained: the latest of each
+// device in block that the broker does not have yet. What a block of an
+// earlier run of the agent says is the latest only of a device that has not
+// been polled since. Described is the meta to be published, by topic.
+func (s *Sink) newest(block []byte) (states map[string]state, described map[string][]byte) {
+	states, described = map[string]state{}, map[string][]byte{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for rest := block; len(rest) > 0; {
+		topic, at, payload, behind, err := unframe(rest)
+		if err != nil {
+			break
+		}
+		rest = behind
+		switch d := s.devices[topic]; {
+		case d == nil:
+			states[topic] = state{time: at, payload: payload}
+		case d.newest.number > d.sent:
+			states[topic] = d.newest
+		}
+	}
+	for topic, d := range s.devices {
+		if d.meta != nil {
+			described[topic] = d.meta
+		}
+	}
+	return states, described
+}
+
+// told notes what the broker has taken.
+func (s *Sink) told(states map[string]state, described map[string][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, d := range s.devices {
+		d.sent = max(d.sent, states[topic].number)
+		if m, ok := described[topic]; ok && bytes.Equal(m, d.meta) {
+			d.meta = nil
+		}
+	}
+}
+
+// connect makes a connection where there is none, says that the agent is
+// online and has all meta published again: the broker may be another one, or
+// have forgotten what it retained.
+func (s *Sink) connect(ctx context.Context) error {
+	if s.connected() {
+		return nil
+	}
+	if s.client != nil {
+		s.client.Disconnect(0)
+	}
+	s.client = paho.NewClient(s.paho)
+	if err := s.wait(ctx, s.client.Connect()); err != nil {
+		return err
+	}
+	if err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "online")); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.devices {
+		d.meta = s.describe(d)
+	}
+	return nil
+}
+
+func (s *Sink) connected() bool { return s.client != nil && s.client.IsConnectionOpen() }
+
+// wait waits for the broker's word on a token.
+func (s *Sink) wait(ctx context.Context, token paho.Token) error {
+	select {
+	case <-token.Done():
+		return token.Error()
+	case <-ctx.Done():
+		return errors.New("no acknowledgement in time")
+	}
+}

@@ -1,0 +1,381 @@
+package mqtt
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plantroom/agent"
+	"plantroom/testdata/peer"
+)
+
+var (
+	upsA    = &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups", Profile: "rfc1628-ups", Every: 5 * time.Second, Labels: []agent.Label{{Name: "room", Value: "hall"}}, Feeds: []string{"rack-1"}}
+	upsB    = &agent.Device{ID: "ups-b", Name: "UPS B", Class: "ups", Every: time.Second}
+	voltage = &agent.Metric{Class: "ups", Name: "input_voltage", Unit: "V", Min: 0, Max: 1000, Doc: "of the input"}
+	charge  = &agent.Metric{Class: "ups", Name: "battery_charge", Unit: "%"}
+	status  = &agent.Metric{Class: "ups", Name: "status", Kind: agent.State, States: []string{"unknown", "online", "on_battery"}}
+	temp    = &agent.Metric{Class: "climate", Name: "temperature", Unit: "Cel"}
+
+	inputL1  = &agent.Point{Device: upsA, Metric: voltage, Channel: "L1", ChannelName: "Phase 1", Source: "1.3.6.1.2.1.33.1.3.3.1.3.1"}
+	inputL2  = &agent.Point{Device: upsA, Metric: voltage, Channel: "L2"}
+	charging = &agent.Point{Device: upsA, Metric: charge}
+	statusA  = &agent.Point{Device: upsA, Metric: status}
+	probe    = &agent.Point{Device: upsA, Metric: temp, Channel: `pro"be 1`}
+	statusB  = &agent.Point{Device: upsB, Metric: status}
+)
+
+// at gives readings the time of second n.
+func at(n int64, rs ...agent.Reading) []agent.Reading {
+	for i := range rs {
+		rs[i].Time = time.Unix(1790000000+n, 0)
+	}
+	return rs
+}
+
+func newSink(t *testing.T, o Options) *Sink {
+	t.Helper()
+	o.ClientID, o.Prefix, o.Site, o.Agent = "plantroom-test", "plantroom", "praha-1", "edge-1"
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func send(t *testing.T, s *Sink, block []byte) {
+	t.Helper()
+	if err := s.Send(t.Context(), block); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// has waits until a line came that begins with topic and has all of parts in it.
+func has(t *testing.T, lines func() []string, topic string, parts ...string) {
+	t.Helper()
+	peer.Until(t, topic+" "+strings.Join(parts, " "), func() bool {
+		return slices.ContainsFunc(lines(), func(line string) bool {
+			got, payload, _ := strings.Cut(line, " ")
+			return got == topic && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(payload, p) })
+		})
+	})
+}
+
+func TestState(t *testing.T) {
+	s := newSink(t, Options{URL: "mqtt://127.0.0.1:1"})
+	block := s.Append(nil, at(0, inputL1.Measured(231.2), inputL2.Measured(6553.5), charging.Failed(errors.New("timeout after 1s")),
+		statusA.Stated(2, ""), probe.Measured(24.5)))
+	topic, ms, payload, rest, err := unframe(block)
+	if err != nil || topic != "plantroom/praha-1/ups-a" || ms != 1790000000000 || len(rest) != 0 {
+		t.Fatalf("frame: %q %d %q %v", topic, ms, rest, err)
+	}
+	want := `{"time":"2026-09-21T14:13:20.000Z","readings":{` +
+		`"input_voltage/L1":{"value":231.2,"quality":"good"},` +
+		`"input_voltage/L2":{"value":6553.5,"quality":"suspect","why":"6553.5 V is outside 0..1000"},` +
+		`"battery_charge":{"quality":"bad","why":"timeout after 1s"},` +
+		`"status":{"value":2,"state":"on_battery","quality":"good"},` +
+		`"climate.temperature/pro\"be 1":{"value":24.5,"quality":"good"}}}`
+	if string(payload) != want {
+		t.Errorf("state:\n%s\nwant:\n%s", payload, want)
+	}
+	if !json.Valid(payload) {
+		t.Error("the state is not JSON")
+	}
+	block = s.Append(nil, at(0, statusA.Stated(0, "17\n")))
+	if _, _, payload, _, _ = unframe(block); !strings.Contains(string(payload), `"status":{"value":0,"state":"unknown","raw":"17\n","quality":"good"}`) {
+		t.Errorf("unknown state: %s", payload)
+	}
+}
+
+// TestMosquitto is a life with a real broker: a password, retained state for
+// who comes late, meta, the broker gone and back, and the last will.
+func TestMosquitto(t *testing.T) {
+	passwords := filepath.Join(t.TempDir(), "passwords")
+	if out, err := exec.Command(peer.Need(t, "mosquitto_passwd", "apt-get install mosquitto"), "-c", "-b", passwords, "edge-1", "sesame").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	broker := peer.StartMosquitto(t, "password_file "+passwords)
+	subscribe := func() func() []string {
+		return peer.Subscribe(t, "-p", broker.Port, "-u", "edge-1", "-P", "sesame", "-t", "plantroom/#")
+	}
+
+	wrong := newSink(t, Options{URL: "mqtt://127.0.0.1:" + broker.Port, Username: "edge-1", Password: "guess"})
+	err := wrong.Send(t.Context(), wrong.Append(nil, at(0, statusA.Stated(1, ""))))
+	if err == nil || !strings.Contains(strings.ToLower(err.Error()), "not authorized") || strings.Contains(err.Error(), "guess") {
+		t.Errorf("a wrong password: %v", err)
+	}
+
+	s := newSink(t, Options{URL: "mqtt://127.0.0.1:" + broker.Port, Username: "edge-1", Password: "sesame", PerMetric: true})
+	send(t, s, s.Append(nil, at(0, inputL1.Measured(231.2), statusA.Stated(1, ""))))
+	late := subscribe()
+	has(t, late, "plantroom/praha-1/ups-a", `"input_voltage/L1":{"value":231.2,"quality":"good"}`, `"state":"online"`)
+	has(t, late, "plantroom/praha-1/ups-a/meta", `"name":"UPS A"`, `"room":"hall"`, `"feeds":["rack-1"]`, `"every":5`,
+		`"input_voltage/L1":{"unit":"V","kind":"gauge","name":"Phase 1"`, `"states":["unknown","online","on_battery"]`)
+	has(t, late, "plantroom/praha-1/_agent/edge-1", "online")
+	has(t, late, "plantroom/praha-1/ups-a/input_voltage/L1", "231.2")
+	has(t, late, "plantroom/praha-1/ups-a/status", "online")
+
+	// A row that is learnt later makes new meta.
+	send(t, s, s.Append(nil, at(1, inputL1.Measured(231), inputL2.Measured(230), statusA.Stated(1, ""))))
+	has(t, late, "plantroom/praha-1/ups-a/meta", `"input_voltage/L2"`)
+
+	broker.Process.Stop()
+	err = s.Send(t.Context(), s.Append(nil, at(2, statusA.Stated(2, ""))))
+	if err == nil {
+		t.Fatal("the broker is gone, and Send says nothing")
+	}
+	err = s.Send(t.Context(), s.Append(nil, at(2, statusA.Stated(2, ""))))
+	if want := "connect to mqtt://127.0.0.1:" + broker.Port; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("the broker is gone: %v", err)
+	}
+	broker.Restart(t) // it has forgotten everything
+	send(t, s, s.Append(nil, at(3, statusA.Stated(2, ""))))
+	back := subscribe()
+	has(t, back, "plantroom/praha-1/ups-a", `"state":"on_battery"`)
+	has(t, back, "plantroom/praha-1/ups-a/meta", `"input_voltage/L2"`)
+
+}
+
+// TestLastWill: an agent that says goodbye is offline, and so is one whose
+// connection breaks.
+func TestLastWill(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	sub := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/_agent/#")
+	proxy := newProxy(t, "127.0.0.1:"+broker.Port)
+	s := newSink(t, Options{URL: "mqtt://" + proxy.address})
+	send(t, s, s.Append(nil, at(0, statusA.Stated(1, ""))))
+	has(t, sub, "plantroom/praha-1/_agent/edge-1", "online")
+	proxy.cut()
+	has(t, sub, "plantroom/praha-1/_agent/edge-1", "offline")
+	peer.Until(t, "online again", func() bool {
+		return s.Send(t.Context(), s.Append(nil, at(1, statusA.Stated(1, "")))) == nil
+	})
+	peer.Until(t, "on, off, on", func() bool { return len(sub()) == 3 })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	peer.Until(t, "on, off, on, off", func() bool { return len(sub()) == 4 })
+	want := []string{"online", "offline", "online", "offline"}
+	for i, line := range sub() {
+		if !strings.HasSuffix(line, " "+want[i]) {
+			t.Errorf("message %d: %s, want %s", i, line, want[i])
+		}
+	}
+}
+
+// A proxy stands between the sink and the broker and can cut the connection.
+type proxy struct {
+	address string
+	conns   chan net.Conn
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{l.Addr().String(), make(chan net.Conn, 16)}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			a, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b, err := net.Dial("tcp", to)
+			if err != nil {
+				a.Close()
+				continue
+			}
+			p.conns <- a
+			p.conns <- b
+			go func() { b.(*net.TCPConn).ReadFrom(a); b.Close() }()
+			go func() { a.(*net.TCPConn).ReadFrom(b); a.Close() }()
+		}
+	}()
+	return p
+}
+
+func (p *proxy) cut() { (<-p.conns).Close(); (<-p.conns).Close() }
+
+// TestRetainedStateNeverGoesBack sends a backlog of two devices while newer
+// polls are already queued behind it.
+func TestRetainedStateNeverGoesBack(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	for _, history := range []bool{false, true} {
+		sub := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/ups-a", "-t", "plantroom/praha-1/ups-a/history", "-R")
+		s := newSink(t, Options{URL: "mqtt://127.0.0.1:" + broker.Port, History: history})
+		var blocks [][]byte
+		for i := range int64(5) {
+			blocks = append(blocks, s.Append(nil, at(10*i, inputL1.Measured(float64(i)))))
+		}
+		send(t, s, slices.Concat(blocks[0], blocks[1], blocks[2]))
+		send(t, s, slices.Concat(blocks[3], blocks[4]))
+		send(t, s, s.Append(nil, at(-3600, inputL1.Measured(99)))) // the clock was set back: still the newest
+		var want []string
+		if history {
+			want = []string{"ups-a 4", "history 0", "history 1", "history 2", "history 3", "history 4", "ups-a 99"}
+		} else {
+			want = []string{"ups-a 4", "ups-a 99"}
+		}
+		var got []string
+		peer.Until(t, "the last state", func() bool {
+			got = got[:0]
+			for _, line := range sub() {
+				topic, payload, _ := strings.Cut(line, " ")
+				var state struct {
+					Readings map[string]struct{ Value json.Number }
+				}
+				if err := json.Unmarshal([]byte(payload), &state); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, topic[strings.LastIndexByte(topic, '/')+1:]+" "+state.Readings["input_voltage/L1"].Value.String())
+			}
+			return len(got) == len(want)
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("history %v: %q, want %q", history, got, want)
+		}
+		s.Close()
+	}
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	ca := certificates(t, dir)
+	broker := peer.StartMosquitto(t, "allow_anonymous true\ncertfile "+dir+"/server.pem\nkeyfile "+dir+"/server.key")
+	s := newSink(t, Options{URL: "mqtts://127.0.0.1:" + broker.Port, CA: ca})
+	send(t, s, s.Append(nil, at(0, statusB.Stated(1, ""))))
+	has(t, peer.Subscribe(t, "-p", broker.Port, "--cafile", ca, "-t", "#"), "plantroom/praha-1/ups-b", `"state":"online"`)
+
+	stranger := newSink(t, Options{URL: "mqtts://127.0.0.1:" + broker.Port})
+	err := stranger.Send(t.Context(), stranger.Append(nil, at(0, statusB.Stated(1, ""))))
+	if err == nil || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
+		t.Errorf("without the authority: %v", err)
+	}
+	if _, err := New(Options{URL: "mqtts://127.0.0.1", CA: filepath.Join(dir, "server.key")}); err == nil || !strings.Contains(err.Error(), "no certificate in ") {
+		t.Errorf("a key for a certificate: %v", err)
+	}
+}
+
+// certificates writes an authority and a server's certificate and returns the
+// authority's file.
+func certificates(t *testing.T, dir string) (ca string) {
+	t.Helper()
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	issue := func(name string, serial int64, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey, []byte) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			IsCA: parent == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		}
+		if parent == nil {
+			c.KeyUsage = x509.KeyUsageCertSign
+			parent, signer = c, key
+		}
+		der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, key, der
+	}
+	authority, signer, der := issue("plantroom test authority", 1, nil, nil)
+	ca = write("ca.pem", "CERTIFICATE", der)
+	_, key, der := issue("localhost", 2, authority, signer)
+	write("server.pem", "CERTIFICATE", der)
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("server.key", "EC PRIVATE KEY", private)
+	return ca
+}
+
+func TestEmbeddedBroker(t *testing.T) {
+	for _, user := range []string{"", "edge-1"} {
+		b, err := Listen("127.0.0.1:0", user, "sesame", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(b.Addr())
+		s := newSink(t, Options{URL: b.URL(), Username: user, Password: "sesame"})
+		send(t, s, s.Append(nil, at(0, statusB.Stated(2, ""))))
+		args := []string{"-p", port, "-t", "#"}
+		if user != "" {
+			args = append(args, "-u", user, "-P", "sesame")
+			stranger := newSink(t, Options{URL: b.URL()})
+			if err := stranger.Send(t.Context(), nil); err == nil {
+				t.Error("the broker has a password and lets in anyone")
+			}
+		}
+		has(t, peer.Subscribe(t, args...), "plantroom/praha-1/ups-b", `"state":"on_battery"`)
+		s.Close()
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := Listen("127.0.0.1:notaport", "", "", slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("an address that is none is listened on")
+	}
+}
+
+func FuzzUnframe(f *testing.F) {
+	f.Add(frame(nil, "plantroom/praha-1/ups-a", 1790000000000, []byte("{}")))
+	f.Add([]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01, 1, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		topic, at, payload, rest, err := unframe(b)
+		if err == nil && len(topic)+len(payload)+len(rest) > len(b) {
+			t.Error("more came out than was there")
+		}
+		if err == nil {
+			if topic2, at2, payload2, _, err := unframe(frame(nil, topic, at, payload)); err != nil || topic2 != topic || at2 != at || string(payload2) != string(payload) {
+				t.Error("what is framed is not what is unframed")
+			}
+		}
+	})
+}
+
+func BenchmarkAppend60(b *testing.B) {
+	s, err := New(Options{URL: "mqtt://127.0.0.1:1", Prefix: "plantroom", Site: "praha-1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var rs []agent.Reading
+	for i := range 60 {
+		rs = append(rs, (&agent.Point{Device: upsA, Metric: voltage, Channel: string(rune('a' + i))}).Measured(230.1+float64(i)))
+	}
+	at(0, rs...)
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = s.Append(buf[:0], rs)
+	}
+}
