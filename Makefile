@@ -23,8 +23,8 @@ build:
 
 lint:
 	@test -z "$$(gofmt -l cmd agent config drivers testdata)" || { gofmt -d cmd agent config drivers testdata; exit 1; }
-	go vet ./... ./testdata/...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... ./testdata/...
+	go vet ./... ./testdata/peer ./testdata/bench
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... ./testdata/peer ./testdata/bench
 
 # Every parser of foreign bytes for a few seconds each: make fuzz TIME=1m
 TIME ?= 5s

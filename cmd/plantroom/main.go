@@ -1,0 +1,89 @@
+// Command plantroom polls the power and cooling of a facility over Modbus and
+// SNMP and delivers what they say to MQTT and InfluxDB. It only ever reads.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"plantroom/config"
+)
+
+// The exit codes, besides 0.
+const (
+	exitFailure = 1 // what was asked for did not work
+	exitFaults  = 2 // the command line or the configuration is wrong
+	exitUnknown = 3 // no profile fits the device
+)
+
+// An exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+type commands struct {
+	Run     runCmd     `cmd:"" help:"Poll the devices of a configuration and deliver what they say."`
+	Check   checkCmd   `cmd:"" help:"Look a configuration through and report every fault, with its place. Nothing is dialled."`
+	Read    readCmd    `cmd:"" help:"Poll one device once and print what it says."`
+	Demo    demoCmd    `cmd:"" help:"Run a simulated facility and poll it, on real sockets."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// A console is where a command writes and reports.
+type console struct {
+	out io.Writer
+	log *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var cmds commands
+	exited := -1
+	parser := kong.Must(&cmds,
+		kong.Name("plantroom"),
+		kong.Description("The agent in the plant room: polls UPS units, generators, switchboards and cooling over Modbus and SNMP,\n"+
+			"and delivers what they say to MQTT and InfluxDB. It only ever reads."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "plantroom: %v\nplantroom --help lists the commands, plantroom COMMAND --help its flags\n", err)
+		return exitFaults
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&console{out: stdout, log: slog.New(slog.NewTextHandler(stderr, nil))})
+	err = parsed.Run()
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, err)
+	if _, ok := errors.AsType[config.Faults](err); ok {
+		return exitFaults
+	}
+	if e, ok := errors.AsType[exitError](err); ok {
+		return e.code
+	}
+	return exitFailure
+}
