@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plantroom/testdata/peer"
+)
+
+// A transcript is what a command prints; text can be waited for.
+type transcript struct {
+	mu    sync.Mutex
+	text  string
+	wants map[string]chan struct{}
+}
+
+func (tr *transcript) Write(p []byte) (int, error) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.text += string(p)
+	for want, found := range tr.wants {
+		if strings.Contains(tr.text, want) {
+			close(found)
+			delete(tr.wants, want)
+		}
+	}
+	return len(p), nil
+}
+
+func (tr *transcript) String() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.text
+}
+
+// await waits until the command has printed text.
+func (tr *transcript) await(t *testing.T, text string, limit time.Duration) {
+	t.Helper()
+	tr.mu.Lock()
+	found := make(chan struct{})
+	if strings.Contains(tr.text, text) {
+		close(found)
+	} else {
+		if tr.wants == nil {
+			tr.wants = make(map[string]chan struct{})
+		}
+		tr.wants[text] = found
+	}
+	tr.mu.Unlock()
+	select {
+	case <-found:
+	case <-time.After(limit):
+		t.Fatalf("not printed within %v: %q; what was printed:\n%s", limit, text, tr)
+	}
+}
+
+// startDemo runs the demo until the test ends, or until the function that it
+// returns is called, which returns the exit code.
+func startDemo(t *testing.T, args ...string) (*transcript, func() int) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	out := &transcript{}
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, append([]string{"demo", "--mqtt", "127.0.0.1:0"}, args...), out, out) }()
+	end := sync.OnceValue(func() int { stop(); return <-code })
+	t.Cleanup(func() { end() })
+	return out, end
+}
+
+// rows returns the cells of an InfluxQL answer in CSV, without its head.
+func rows(t *testing.T, text string) [][]string {
+	t.Helper()
+	all, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no rows, %v: %q", err, text)
+	}
+	return all[1:]
+}
+
+// A turn is a state that a device came to, and when: in nanoseconds.
+type turn struct{ state, at string }
+
+// turns returns the states that a device went through. Unknown ones, of a
+// switch that is between its contacts, are left out.
+func turns(t *testing.T, db *peer.InfluxDB, measurement, field, device string) []turn {
+	t.Helper()
+	var out []turn
+	for _, row := range rows(t, db.Query(t, "SELECT "+field+" FROM "+measurement+" WHERE device='"+device+"'")) {
+		at, state := row[2], row[3]
+		if state != "unknown" && (len(out) == 0 || out[len(out)-1].state != state) {
+			out = append(out, turn{state, at})
+		}
+	}
+	return out
+}
+
+func states(turns []turn) []string {
+	var out []string
+	for _, t := range turns {
+		out = append(out, t.state)
+	}
+	return out
+}
+
+// TestDemoTellsTheMainsFailure: the demo is up at once, speaks MQTT, can be
+// read beside itself, and the whole failure can be read from InfluxDB in order.
+func TestDemoTellsTheMainsFailure(t *testing.T) {
+	t.Parallel()
+	db := peer.StartInfluxDB(t)
+	resp, err := http.PostForm(db.URL+"/query", url.Values{"q": {"DROP DATABASE facility"}}) // the demo makes it
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+	out, end := startDemo(t, "--scenario", "mains-failure", "--speed", "20", "--every", "100ms", "--influx", db.URL)
+	out.await(t, "plantroom demo: 19 simulated devices, scenario mains-failure", time.Second)
+	out.await(t, "all 19 devices are up", 10*time.Second)
+
+	// A broker's retained state, by the very line that the demo says to type.
+	line := regexp.MustCompile(`mosquitto_sub -h (\S+) -p (\S+) -t '(\S+)' -v`).FindStringSubmatch(out.String())
+	sub := peer.Need(t, "mosquitto_sub", "apt install mosquitto-clients")
+	text, err := exec.Command(sub, "-h", line[1], "-p", line[2], "-t", "plantroom/demo/ups-a/meta", "-v", "-C", "1", "-W", "20").CombinedOutput()
+	if err != nil || !strings.Contains(string(text), "UPS A") || !strings.Contains(string(text), `"Hz"`) {
+		t.Errorf("meta of ups-a: %v, %s", err, text)
+	}
+
+	// Beside the demo, by its configuration, one poll of one device.
+	path := regexp.MustCompile(`--config (\S+) ups-a`).FindStringSubmatch(out.String())[1]
+	var read bytes.Buffer
+	if code := run(t.Context(), []string{"read", "--config", path, "climate-outdoor", "--json"}, &read, &read); code != 0 {
+		t.Errorf("read: exit %d: %s", code, &read)
+	}
+	var reading struct {
+		Device, Metric, Source string
+		Value                  float64
+	}
+	dec := json.NewDecoder(&read)
+	for dec.Decode(&reading) == nil && reading.Metric != "temperature" {
+	}
+	if reading.Device != "climate-outdoor" || reading.Value < 5 || reading.Value > 30 || reading.Source != "1.3.6.1.4.1.21796.4.9.3.1.5.1" {
+		t.Errorf("the temperature outdoors is read as %+v", reading)
+	}
+
+	out.await(t, "Generator 1: status cooling_down -> stopped", 60*time.Second)
+	if code := end(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if !strings.Contains(out.String(), " 0 failed, ") || !strings.Contains(out.String(), "19 of 19 devices up\n") {
+		t.Errorf("the demo says:\n%s", out)
+	}
+
+	gen := turns(t, db, "generator", "status", "gen-1")
+	ats := turns(t, db, "ats", "selected_source", "ats-1")
+	ups := turns(t, db, "ups", "status", "ups-a")
+	battery := turns(t, db, "ups", "battery_status", "ups-a")
+	var mains []turn
+	for _, row := range rows(t, db.Query(t, "SELECT voltage FROM switchboard WHERE device='msb' AND channel='L1'")) {
+		state := "live"
+		if row[3] == "0" {
+			state = "dead"
+		}
+		if len(mains) == 0 || mains[len(mains)-1].state != state {
+			mains = append(mains, turn{state, row[2]})
+		}
+	}
+	for name, got := range map[string]struct{ got, want []string }{
+		"mains":     {states(mains), []string{"live", "dead", "live"}},
+		"generator": {states(gen), []string{"stopped", "starting", "warming_up", "running", "cooling_down", "stopped"}},
+		"ats":       {states(ats), []string{"a", "b", "a"}},
+		"ups":       {states(ups), []string{"online", "on_battery", "online", "on_battery", "online"}},
+		"battery":   {states(battery), []string{"normal", "discharging", "charging", "discharging", "charging"}},
+	} {
+		if diff := cmp.Diff(got.want, got.got); diff != "" {
+			t.Fatalf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+	if at := gen[1].at; len(at) != 19 {
+		t.Fatalf("times cannot be compared as text: %s", at)
+	}
+	order := []turn{mains[1], gen[1], gen[2], gen[3], ats[1], ups[2], battery[2], mains[2], ats[2], ups[4], gen[5]}
+	if !slices.IsSortedFunc(order, func(a, b turn) int { return strings.Compare(a.at, b.at) }) {
+		t.Errorf("out of order: %v", order)
+	}
+}
+
+// TestDemoFindsAPort: a taken port is no reason to stop; the demo says where
+// it went instead, and after its time it ends by itself.
+func TestDemoFindsAPort(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"demo", "--for", "1s", "--mqtt", l.Addr().String()}, &out, &out); code != 0 {
+		t.Fatalf("exit %d:\n%s", code, &out)
+	}
+	for _, want := range []string{l.Addr().String() + " is taken, so the broker listens on 127.0.0.1:", "plantroom demo stops after 1", "19 of 19 devices up"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("not said: %q in\n%s", want, &out)
+		}
+	}
+}
+
+// TestDemoMistakes: what is wrong on its command line is said plainly.
+func TestDemoMistakes(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--scenario fire", exitFaults, `must be one of "calm","mains-failure","monthly-test","cooling-failure"`},
+		{"--speed 0", exitFaults, "--speed is 0; it must be above 0 and at most 1000"},
+		{"--mqtt 1883", exitFaults, "write HOST:PORT"},
+		{"--every 50ms", exitFaults, "every"},
+		{"--influx http://127.0.0.1:1", exitFailure, "create the database facility"},
+	} {
+		var out bytes.Buffer
+		if code := run(t.Context(), append([]string{"demo"}, strings.Fields(test.args)...), &out, io.Discard); code != test.code {
+			t.Errorf("demo %s: exit %d, want %d", test.args, code, test.code)
+		}
+		var said bytes.Buffer
+		run(t.Context(), append([]string{"demo"}, strings.Fields(test.args)...), io.Discard, &said)
+		if !strings.Contains(said.String(), test.want) {
+			t.Errorf("demo %s says %q, want %q in it", test.args, &said, test.want)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, test := range []struct {
+		line  string
+		width int
+		want  string
+	}{
+		{"21.0 °C", 7, "21.0 °C"},
+		{"21.0 °C outdoors", 7, "21.0 °C"},
+		{"a \x1b[32mgood\x1b[0m day", 4, "a \x1b[32mgo\x1b[0m"},
+		{"\x1b[1;31mbad\x1b[0m", 3, "\x1b[1;31mbad\x1b[0m"},
+	} {
+		if got := cut(test.line, test.width); got != test.want {
+			t.Errorf("cut(%q, %d) is %q, want %q", test.line, test.width, got, test.want)
+		}
+	}
+}
