@@ -45,7 +45,7 @@ func TestPollReadsNeighboursTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBank()
 		b.set(0, 2300, 2310, 2320, 0xFFFF) // -1: the scale register
-		b.set(4, 0, 0, 0, 0, 0, 0) // unused
+		b.set(4, 0, 0, 0, 0, 0, 0)         // unused
 		b.set(10, 0x0005)
 		b.words[config.Coil][7] = 1
 		b.words[config.Discrete][0] = 0
@@ -163,7 +163,7 @@ func TestDeviceThatTakesOnlyShortReads(t *testing.T) {
 // Whatever a device has and allows: after a few polls all that it has is read,
 // nothing else, and the reads do not change any more.
 func TestHalvingProperties(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			b := newBank()

@@ -1,0 +1,266 @@
+package modbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plantroom/agent"
+	"plantroom/config"
+	"plantroom/testdata/peer"
+)
+
+const installPymodbus = "apt install python3-pymodbus"
+
+// pymodbus starts testdata/modbus/server.py; ready says when it answers.
+func pymodbus(t *testing.T, ready func() bool, args ...string) *peer.Process {
+	t.Helper()
+	python := peer.Need(t, "/usr/bin/python3", installPymodbus)
+	if err := exec.Command(python, "-c", "import pymodbus").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("pymodbus is missing: " + installPymodbus)
+		}
+		t.Skip("pymodbus is missing: " + installPymodbus)
+	}
+	return peer.Start(t, exec.Command(python, append([]string{filepath.Join(peer.Root(), "testdata", "modbus", "server.py")}, args...)...), ready)
+}
+
+// pty starts socat between two pseudo terminals and returns their names.
+func pty(t *testing.T) (near, far string) {
+	t.Helper()
+	socat := peer.Need(t, "socat", "apt install socat")
+	near, far = filepath.Join(t.TempDir(), "near"), filepath.Join(t.TempDir(), "far")
+	peer.Start(t, exec.Command(socat, "PTY,rawer,link="+near, "PTY,rawer,link="+far), func() bool {
+		_, err := os.Stat(near)
+		_, e := os.Stat(far)
+		return err == nil && e == nil
+	})
+	return near, far
+}
+
+func serialLink(tty string) config.ModbusLink {
+	return config.ModbusLink{Serial: tty, Baud: 115200, Parity: "even", DataBits: 8, StopBits: 1}
+}
+
+// peerProfile has points in all that a unit of server.py has, and some in what
+// it has not.
+func peerProfile() *config.ModbusProfile {
+	p := profileOf()
+	for _, a := range []int{0, 1, 58, 59, 60, 69, 70, 79, 80} {
+		p.Points = append(p.Points, word(a, fmt.Sprint(a)))
+	}
+	input := word(3, "input")
+	input.Value.Space = config.Input
+	p.Points = append(p.Points, input)
+	for i, space := range []config.Space{config.Coil, config.Coil, config.Discrete} {
+		p.Points = append(p.Points, config.ModbusPoint{Metric: mode, Channel: fmt.Sprint(i), Conversion: config.Conversion{Scale: 1, States: map[string]string{"0": "off", "1": "auto"}},
+			Value: config.ModbusValue{Space: space, Address: 2 + i, Type: "bool", Length: 1, BitHigh: -1}})
+	}
+	return p
+}
+
+func peerReadings(unit int) []string {
+	var out []string
+	for _, a := range []int{0, 1, 58, 59, 70, 79} {
+		out = append(out, fmt.Sprintf("voltage/%d=%d", a, 100*unit+a))
+	}
+	return append(out, fmt.Sprintf("voltage/input=%d", unit), "mode/0=1", "mode/1=2", "mode/2=2")
+}
+
+// testPeer polls unit 3 of a server.py twice: once to find what is missing.
+func testPeer(t *testing.T, link config.ModbusLink) {
+	t.Helper()
+	s := NewSource(testDevice, NewWire(link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
+	defer s.Close()
+	for range 2 {
+		rs, err := s.Poll(t.Context(), nil)
+		if err != nil || !slices.Equal(show(rs), peerReadings(3)) {
+			t.Fatalf("%q, %v\nwant %q", show(rs), err, peerReadings(3))
+		}
+	}
+	if s.wire.lines != 1 {
+		t.Errorf("%d connections, want 1", s.wire.lines)
+	}
+}
+
+func TestPymodbusTCP(t *testing.T) {
+	t.Parallel()
+	port := peer.TCPPort(t)
+	pymodbus(t, peer.Listening("127.0.0.1:"+port), "tcp", port, "3")
+	testPeer(t, config.ModbusLink{TCP: "127.0.0.1:" + port})
+}
+
+func TestPymodbusRTUOverTCP(t *testing.T) {
+	t.Parallel()
+	port := peer.TCPPort(t)
+	pymodbus(t, peer.Listening("127.0.0.1:"+port), "rtu", port, "3")
+	testPeer(t, config.ModbusLink{RTUOverTCP: "127.0.0.1:" + port})
+}
+
+func TestLibmodbusSerial(t *testing.T) {
+	t.Parallel()
+	gcc := peer.Need(t, "gcc", "apt install gcc")
+	if _, err := os.Stat("/usr/include/modbus/modbus.h"); err != nil && os.Getenv("CI") != "true" {
+		t.Skip("libmodbus is missing: apt install libmodbus-dev")
+	}
+	server := filepath.Join(t.TempDir(), "server")
+	build := exec.Command(gcc, "-I/usr/include/modbus", "-o", server, filepath.Join(peer.Root(), "testdata", "modbus", "server.c"), "-lmodbus")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	near, far := pty(t)
+	ready := filepath.Join(t.TempDir(), "ready")
+	start := func() *peer.Process {
+		os.Remove(ready)
+		// The shell's redirection tells when the server is ready.
+		return peer.Start(t, exec.Command("/bin/sh", "-c", `exec "$0" "$1" 3 >"$2"`, server, far, ready), func() bool {
+			text, _ := os.ReadFile(ready)
+			return string(text) == "ready\n"
+		})
+	}
+	running := start()
+
+	p := profileOf()
+	var expected []string
+	for a := range 110 { // ten more than there are
+		p.Points = append(p.Points, word(a, fmt.Sprint(a)))
+		if a < 100 {
+			expected = append(expected, fmt.Sprintf("voltage/%d=%d", a, 300+a))
+		}
+	}
+	w := NewWire(serialLink(near), slog.New(slog.DiscardHandler))
+	s := NewSource(testDevice, w, 3, p, 2*time.Second)
+	defer s.Close()
+	for range 2 {
+		rs, err := s.Poll(t.Context(), nil)
+		if err != nil || !slices.Equal(show(rs), expected) {
+			t.Fatalf("%q, %v", show(rs), err)
+		}
+	}
+	running.Stop()
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := s.Poll(short, nil); err == nil {
+		t.Error("poll of a stopped server: no error")
+	}
+	start()
+	peer.Until(t, "the server, started again, is polled", func() bool {
+		rs, err := s.Poll(t.Context(), nil)
+		return err == nil && slices.Equal(show(rs), expected)
+	})
+}
+
+func TestSerialLineThatIsNotThere(t *testing.T) {
+	w := NewWire(serialLink("/dev/does-not-exist"), slog.New(slog.DiscardHandler))
+	_, err := w.read(t.Context(), 1, time.Second, config.Holding, 0, 1)
+	if !errors.Is(err, agent.ErrUnreachable) || err.Error() != "unreachable: open /dev/does-not-exist: no such file or directory" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestServerIsKilledAndStartedAgain(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"tcp", "rtu"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			port := peer.TCPPort(t)
+			address := "127.0.0.1:" + port
+			link := config.ModbusLink{TCP: address}
+			if kind == "rtu" {
+				link = config.ModbusLink{RTUOverTCP: address}
+			}
+			running := pymodbus(t, peer.Listening(address), kind, port, "3")
+			s := NewSource(testDevice, NewWire(link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
+			defer s.Close()
+			if _, err := s.Poll(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			running.Stop()
+			rs, err := s.Poll(t.Context(), nil)
+			if !errors.Is(err, agent.ErrUnreachable) || !strings.Contains(err.Error(), "read coil 0x0002..0x0003: unreachable: dial tcp "+address) {
+				t.Errorf("poll of a killed server: %v", err)
+			}
+			if len(rs) != 10 || rs[0].Quality != agent.Bad || rs[0].Why != err.Error() {
+				t.Errorf("readings of a killed server: %q", show(rs))
+			}
+			if err := s.Probe(t.Context()); err == nil {
+				t.Error("probe of a killed server: no error")
+			}
+			pymodbus(t, peer.Listening(address), kind, port, "3")
+			rs, err = s.Poll(t.Context(), nil)
+			if err != nil || !slices.Equal(show(rs), peerReadings(3)) {
+				t.Errorf("after it has been started again: %q, %v", show(rs), err)
+			}
+		})
+	}
+}
+
+func TestGatewayWithFourHealthyUnitsAndOneSilent(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"tcp", "rtu"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			port := peer.TCPPort(t)
+			address := "127.0.0.1:" + port
+			pymodbus(t, peer.Listening(address), kind, port, "1", "2", "4", "5")
+			link := config.ModbusLink{TCP: address}
+			if kind == "rtu" {
+				link = config.ModbusLink{RTUOverTCP: address}
+			}
+			w := NewWire(link, slog.New(slog.DiscardHandler))
+			var sources []*Source
+			for unit := 1; unit <= 5; unit++ {
+				timeout := 2 * time.Second
+				if unit == 3 {
+					timeout = 50 * time.Millisecond
+				}
+				sources = append(sources, NewSource(testDevice, w, unit, peerProfile(), timeout))
+			}
+			for range 5 {
+				for i, s := range sources {
+					rs, err := s.Poll(t.Context(), nil)
+					if i+1 == 3 {
+						if !timedOut(err) {
+							t.Errorf("the silent unit: %v", err)
+						}
+						continue
+					}
+					if err != nil || !slices.Equal(show(rs), peerReadings(i+1)) {
+						t.Errorf("unit %d: %q, %v", i+1, show(rs), err)
+					}
+				}
+			}
+			if w.lines != 1 {
+				t.Errorf("%d connections for 5 units, want 1", w.lines)
+			}
+			for _, s := range sources {
+				s.Close()
+			}
+		})
+	}
+}
+
+// A far side that accepts connections and never answers costs one timeout.
+func TestAcceptsAndNeverAnswers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := NewSource(testDevice, NewWire(config.ModbusLink{TCP: l.Addr().String()}, slog.New(slog.DiscardHandler)), 1, three(), 50*time.Millisecond)
+	defer s.Close()
+	for range 3 {
+		if _, err := s.Poll(t.Context(), nil); !isTimeout(err, 50*time.Millisecond) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
