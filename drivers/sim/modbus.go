@@ -11,6 +11,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"plantroom/agent"
 	"plantroom/config"
@@ -18,12 +19,16 @@ import (
 
 // A Server answers for simulated devices on one socket, until it is closed.
 type Server struct {
-	address string
-	close   func() error
+	address  string
+	requests *atomic.Uint64
+	close    func() error
 }
 
 // Addr returns the address that the server listens on, host:port.
 func (s *Server) Addr() string { return s.address }
+
+// Requests returns how many requests the server has had so far.
+func (s *Server) Requests() uint64 { return s.requests.Load() }
 
 // Close stops the server and returns when its goroutines have ended.
 func (s *Server) Close() error { return s.close() }
@@ -63,7 +68,7 @@ func ServeModbus(address string, units map[int]Unit) (*Server, error) {
 	}
 	s := &modbusServer{units: byID, open: make(map[net.Conn]bool)}
 	s.running.Go(func() { s.accept(l) })
-	return &Server{address: l.Addr().String(), close: func() error {
+	return &Server{address: l.Addr().String(), requests: &s.requests, close: func() error {
 		err := l.Close()
 		s.hangUp()
 		s.running.Wait()
@@ -72,8 +77,9 @@ func ServeModbus(address string, units map[int]Unit) (*Server, error) {
 }
 
 type modbusServer struct {
-	units   map[byte]*registers
-	running sync.WaitGroup
+	requests atomic.Uint64
+	units    map[byte]*registers
+	running  sync.WaitGroup
 
 	mu     sync.Mutex
 	open   map[net.Conn]bool
@@ -134,6 +140,7 @@ func (s *modbusServer) serve(c net.Conn) {
 		if _, err := io.ReadFull(in, frame[8:6+n]); err != nil {
 			return
 		}
+		s.requests.Add(1)
 		answer := s.answer(frame[:8:8], frame[7], frame[8:6+n])
 		binary.BigEndian.PutUint16(answer[4:], uint16(len(answer)-6))
 		if _, err := c.Write(answer); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosnmp/gosnmp"
@@ -43,7 +44,7 @@ func ServeSNMP(address string, a Agent) (*Server, error) {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { s.serve(c) })
-	return &Server{address: c.LocalAddr().String(), close: func() error {
+	return &Server{address: c.LocalAddr().String(), requests: &s.requests, close: func() error {
 		err := c.Close()
 		running.Wait()
 		return err
@@ -55,6 +56,7 @@ const setRequest gosnmp.PDUType = 0xA3
 
 // An snmpServer answers requests; its one goroutine owns it.
 type snmpServer struct {
+	requests  atomic.Uint64
 	objects   *objects
 	community string
 	maxSize   int
@@ -72,6 +74,7 @@ func (s *snmpServer) serve(c net.PacketConn) {
 		if err != nil {
 			continue
 		}
+		s.requests.Add(1)
 		if answer := s.answer(buf[:n]); answer != nil {
 			_, _ = c.WriteTo(answer, from) // lost, as any datagram can be: the client asks again
 		}
