@@ -555,7 +555,12 @@ func TestSunSpecEndless(t *testing.T) {
 		p.Points[0].Models = []int{1}
 		p.SunSpec = []int{0}
 		s, _ := newTestSource(t, b, p)
-		poll(t, s, b, nil, nil)
+		if _, err := s.Poll(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.reads()); n != 1+maxModels+1 { // the marker, the models, and one as no model is known
+			t.Errorf("%d reads, want %d", n, 1+maxModels+1)
+		}
 	})
 }
 
@@ -568,7 +573,7 @@ func TestIdentify(t *testing.T) {
 		return &config.Profile{Name: name, Identify: config.Identify{Modbus: rules}, Modbus: &config.ModbusProfile{}}
 	}
 	profiles := []*config.Profile{profile("none"), profile("missing", number(900, 1)), profile("number", number(0, 5, 7)),
-		profile("both", number(0, 7), text), profile("other", number(0, 8), text)}
+		profile("both", number(0, 7), text), profile("other", number(0, 8), text), profile("less", number(0, 7))}
 	for _, tt := range []struct {
 		name     string
 		fill     func(b *bank)

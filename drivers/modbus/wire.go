@@ -140,16 +140,18 @@ func (w *Wire) read(ctx context.Context, unit byte, timeout time.Duration, space
 	} else {
 		w.rtu.SlaveId = unit
 	}
-	ask := w.client.ReadHoldingRegisters
-	switch space {
+	var data []byte
+	var err error
+	switch at, n := uint16(address), uint16(quantity); space {
 	case config.Coil:
-		ask = w.client.ReadCoils
+		data, err = w.client.ReadCoils(at, n)
 	case config.Discrete:
-		ask = w.client.ReadDiscreteInputs
+		data, err = w.client.ReadDiscreteInputs(at, n)
 	case config.Input:
-		ask = w.client.ReadInputRegisters
+		data, err = w.client.ReadInputRegisters(at, n)
+	default:
+		data, err = w.client.ReadHoldingRegisters(at, n)
 	}
-	data, err := ask(uint16(address), uint16(quantity))
 	if err == nil {
 		return data, nil
 	}

@@ -215,6 +215,7 @@ func TestGarbageReplacesTheConnection(t *testing.T) {
 			q, _ := f.next()
 			if n == 1 {
 				io.WriteString(f, "HTTP/1.1 400 Bad Request\r\n")
+				f.next()
 				return
 			}
 			q.echo()
@@ -310,6 +311,56 @@ func TestRTUStaleBytesAreFlushed(t *testing.T) {
 		time.Sleep(time.Minute)
 		want(t, w, 1, 0, 2, 2)
 	})
+}
+
+// A serial line has rules of its own: silence before each request, and time on
+// the line that no device can save.
+func TestSerialTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var answered time.Time
+		w := pipeWire(t, true, func(_ int, f far) {
+			for q, ok := f.next(); ok; q, ok = f.next() {
+				if q.unit != 1 {
+					continue
+				}
+				if pause := time.Since(answered); pause < 35*time.Millisecond {
+					t.Errorf("a request %v after the last answer; want 35ms", pause)
+				}
+				time.Sleep(20 * time.Millisecond)
+				q.echo()
+				answered = time.Now()
+			}
+		})
+		w.char, w.quiet = 10*time.Millisecond, 35*time.Millisecond // 1000 baud
+		for range 3 {
+			want(t, w, 1, 0, 100, 101)
+		}
+		time.Sleep(time.Second)
+		begin := time.Now()
+		_, err := w.read(t.Context(), 2, time.Second, config.Holding, 0, 2)
+		if took := time.Since(begin); !isTimeout(err, time.Second) || took != 1171*time.Millisecond {
+			t.Errorf("%v after %v; want a timeout after 1s and 8 + 9 characters", err, took)
+		}
+		if w.lines != 1 {
+			t.Errorf("%d connections, want 1: a serial line is not half-open", w.lines)
+		}
+	})
+}
+
+func TestCharacterTimes(t *testing.T) {
+	for _, tt := range []struct {
+		link  config.ModbusLink
+		quiet time.Duration
+	}{
+		{config.ModbusLink{Serial: "x", Baud: 9600, Parity: "even", DataBits: 8, StopBits: 1}, 4010415 * time.Nanosecond},
+		{config.ModbusLink{Serial: "x", Baud: 9600, Parity: "none", DataBits: 8, StopBits: 1}, 3645831 * time.Nanosecond},
+		{config.ModbusLink{Serial: "x", Baud: 115200, Parity: "even", DataBits: 8, StopBits: 1}, 1750 * time.Microsecond},
+		{config.ModbusLink{RTUOverTCP: "x:1"}, 0},
+	} {
+		if w := NewWire(tt.link, nil); w.quiet != tt.quiet {
+			t.Errorf("%+v: %v of silence, want %v", tt.link, w.quiet, tt.quiet)
+		}
+	}
 }
 
 func TestRTUNoise(t *testing.T) {
