@@ -338,7 +338,7 @@ func TestSerialTimes(t *testing.T) {
 		time.Sleep(time.Second)
 		begin := time.Now()
 		_, err := w.read(t.Context(), 2, time.Second, config.Holding, 0, 2)
-		if took := time.Since(begin); !isTimeout(err, time.Second) || took != 1171*time.Millisecond {
+		if took := time.Since(begin); !isTimeout(err, time.Second) || took != 1170*time.Millisecond {
 			t.Errorf("%v after %v; want a timeout after 1s and 8 + 9 characters", err, took)
 		}
 		if w.lines != 1 {
