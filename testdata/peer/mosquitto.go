@@ -57,12 +57,13 @@ func Subscribe(t testing.TB, args ...string) (lines func() []string) {
 	var mu sync.Mutex
 	var got []string
 	done, subscribed := make(chan struct{}), make(chan struct{})
+	var first sync.Once
 	go func() {
 		defer close(done)
 		for in := bufio.NewScanner(out); in.Scan(); {
 			switch line := in.Text(); {
 			case strings.HasPrefix(line, "Subscribed "):
-				close(subscribed)
+				first.Do(func() { close(subscribed) }) // it subscribes again after the broker was away
 			case strings.HasPrefix(line, "Client "): // what -d says of the protocol
 			default:
 				mu.Lock()

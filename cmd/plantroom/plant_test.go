@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"plantroom/config"
+	"plantroom/drivers/sim"
+	"plantroom/testdata/peer"
+)
+
+// A logbook is what a running plantroom writes to standard error.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// TestUnplugAndPlugBack runs plantroom against a real broker, a real database,
+// a real SNMP agent and a gateway with two Modbus units, unplugs one after the
+// other and plugs it back: nothing needs a restart, each way is one line of
+// log, and every poll that was made is in the database.
+func TestUnplugAndPlugBack(t *testing.T) {
+	db := peer.StartInfluxDB(t)
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	snmpd := peer.Need(t, "snmpd", "apt-get install snmpd")
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	udp := peer.UDPPort(t)
+	startAgent := func() *peer.Process {
+		conf := file("snmpd.conf", "rocommunity public\nagentAddress udp:127.0.0.1:"+udp+"\nsysServices 72\n")
+		cmd := exec.Command(snmpd, "-f", "-Lo", "-C", "-c", conf, "-I", "-smux")
+		cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+filepath.Join(dir, "snmp"))
+		return peer.Start(t, cmd, func() bool {
+			return run(t.Context(), []string{"read", "--profile", "auto", "--snmp", "127.0.0.1:" + udp, "--timeout", "200ms"}, new(bytes.Buffer), new(bytes.Buffer)) == exitUnknown
+		})
+	}
+	agent := startAgent()
+
+	meter, err := config.ParseProfile("meter.yaml", []byte("profile: meter\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	board := sim.NewBoard("switchboard")
+	board.Set("voltage", "L1", 230.4)
+	tcp := "127.0.0.1:" + peer.TCPPort(t)
+	startGateway := func() *sim.Server {
+		s, err := sim.ServeModbus(tcp, map[int]sim.Unit{1: {Profile: meter, Values: board}, 2: {Profile: meter, Values: board}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	gateway := startGateway()
+
+	file("profiles/meter.yaml", "profile: meter\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n")
+	file("profiles/host.yaml", "profile: host\nclass: ups\nsnmp: {points: [{metric: x_services, unit: \"\", oid: 1.3.6.1.2.1.1.7.0}]}\n")
+	site := file("site.yaml", fmt.Sprintf(`
+site: praha-1
+agent: edge-1
+profiles: [profiles]
+outputs:
+  influx: {url: %q, bucket: facility}
+  mqtt: {url: "mqtt://127.0.0.1:%s"}
+buses:
+  - {id: gateway, modbus: {tcp: %q}}
+devices:
+  - {id: meter-1, profile: meter, modbus: {bus: gateway, unit: 1}, every: 200ms, timeout: 500ms, labels: {room: msb}}
+  - {id: meter-2, profile: meter, modbus: {bus: gateway, unit: 2}, every: 200ms, timeout: 500ms}
+  - {id: host, profile: host, snmp: {address: "127.0.0.1:%s"}, every: 200ms, timeout: 500ms}
+`, db.URL, broker.Port, tcp, udp))
+
+	log := &logbook{}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	exit := make(chan int)
+	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+
+	state := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/+")
+	seen := func(topic, part string, lines func() []string) func() bool {
+		return func() bool {
+			for _, line := range lines() {
+				if strings.HasPrefix(line, topic+" ") && strings.Contains(line, part) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	for _, id := range []string{"meter-1", "meter-2"} {
+		peer.Until(t, id+" over MQTT", seen("plantroom/praha-1/"+id, `"voltage/L1":{"value":230.4,"quality":"good"}`, state))
+	}
+	peer.Until(t, "host over MQTT", seen("plantroom/praha-1/host", `"x_services":{"value":72,"quality":"good"}`, state))
+	points := func(q string) int {
+		rows := strings.Split(strings.TrimSpace(db.Query(t, q)), "\n")
+		n, _ := strconv.Atoi(rows[len(rows)-1][strings.LastIndexByte(rows[len(rows)-1], ',')+1:])
+		return n
+	}
+	peer.Until(t, "points in InfluxDB", func() bool {
+		return points(`SELECT count(voltage) FROM switchboard WHERE room = 'msb' AND channel = 'L1'`) > 3
+	})
+	says := func(text string) func() bool {
+		return func() bool { return strings.Contains(log.String(), text) }
+	}
+	quiet := func(what string) {
+		t.Helper()
+		if text := log.String(); strings.Contains(text, "level=WARN") {
+			t.Errorf("%s, and the log says:\n%s", what, text)
+		}
+	}
+	quiet("everything is plugged in")
+
+	// The gateway, which takes both its units with it.
+	gateway.Close()
+	peer.Until(t, "the bus is reported", says(`msg="bus is unreachable, its devices are not polled" bus=gateway devices=2`))
+	peer.Until(t, "up is 0 in InfluxDB", func() bool {
+		return points(`SELECT count(up) FROM switchboard WHERE up = 0 AND device = 'meter-1'`) > 0
+	})
+	gateway = startGateway()
+	peer.Until(t, "the bus is back", says(`msg="bus answers again" bus=gateway`))
+
+	// A device.
+	agent.Stop()
+	peer.Until(t, "the device is reported", says(`msg="device is silent" device=host`))
+	startAgent()
+	peer.Until(t, "the device is back", says(`msg="device answers again" device=host`))
+
+	// The broker, which forgets what it retained.
+	broker.Process.Stop()
+	peer.Until(t, "the broker is reported", says(`msg="sink does not take readings, they are kept" sink=mqtt`))
+	broker.Restart(t)
+	peer.Until(t, "the broker is back", says(`msg="sink takes readings again" sink=mqtt`))
+	again := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/#")
+	peer.Until(t, "state after the broker's restart", seen("plantroom/praha-1/meter-2", `"value":230.4`, again))
+	peer.Until(t, "meta after the broker's restart", seen("plantroom/praha-1/meter-2/meta", `"unit":"V"`, again))
+
+	// The database.
+	db.Process.Stop()
+	peer.Until(t, "the database is reported", says(`msg="sink does not take readings, they are kept" sink=influx`))
+	db.Restart(t)
+	peer.Until(t, "the database is back", says(`msg="sink takes readings again" sink=influx`))
+
+	stop()
+	if code := <-exit; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	gateway.Close()
+	text := log.String()
+	for _, once := range []string{
+		"bus is unreachable", "bus answers again", "device is silent", "device answers again",
+		`they are kept" sink=mqtt`, `again" sink=mqtt`, `they are kept" sink=influx`, `again" sink=influx`,
+	} {
+		if n := strings.Count(text, once); n != 1 {
+			t.Errorf("%q stands %d times in the log", once, n)
+		}
+	}
+	if n := strings.Count(text, "\n"); n != 10 { // the eight, and that it runs and stops
+		t.Errorf("%d lines of log:\n%s", n, text)
+	}
+	polls, _ := strconv.Atoi(regexp.MustCompile(`msg="plantroom stops".* polls=(\d+)`).FindStringSubmatch(text)[1])
+	stored := points(`SELECT count(up) FROM switchboard`) + points(`SELECT count(up) FROM ups`)
+	if stored != polls {
+		t.Errorf("%d polls were made and %d are in the database", polls, stored)
+	}
+}
