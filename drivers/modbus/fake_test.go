@@ -70,10 +70,16 @@ func (q question) registers(values ...uint16) {
 	for _, v := range values {
 		data = binary.BigEndian.AppendUint16(data, v)
 	}
-	q.far.Write(q.frame(q.fn, data))
+	q.write(q.fn, data)
 }
 
-func (q question) refuse(code byte) { q.far.Write(q.frame(q.fn|refusal, []byte{code})) }
+func (q question) refuse(code byte) { q.write(q.fn|refusal, []byte{code}) }
+
+func (q question) write(fn byte, data []byte) {
+	if q.far.Conn != nil { // there was a request
+		q.far.Write(q.frame(fn, data))
+	}
+}
 
 // echo answers each register with its own address plus a hundred times the unit.
 func (q question) echo() {
@@ -189,7 +195,7 @@ func (b *bank) answer(q question) {
 	for i, v := range values {
 		data[1+i/8] |= byte(v) << (i % 8)
 	}
-	q.far.Write(q.frame(q.fn, data))
+	q.write(q.fn, data)
 }
 
 // reads are the reads the bank was asked since the last call.

@@ -119,7 +119,10 @@ func dialTCP(address string) func(context.Context) (stream, error) {
 // Close closes the connection, if there is one. A later request makes a new
 // one. Sources close a wire with the last of them.
 func (w *Wire) Close() error {
-	w.watch(nil)
+	w.unwatch()
+	w.mu.Lock()
+	w.ctx = nil
+	w.mu.Unlock()
 	return w.drop()
 }
 
@@ -171,16 +174,10 @@ func (w *Wire) watch(ctx context.Context) {
 	if ctx == w.ctx {
 		return
 	}
-	if w.stop != nil {
-		w.stop()
-		w.stop = nil
-	}
+	w.unwatch()
 	w.mu.Lock()
 	w.ctx = ctx
 	w.mu.Unlock()
-	if ctx == nil || ctx.Done() == nil {
-		return
-	}
 	w.stop = context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -188,6 +185,13 @@ func (w *Wire) watch(ctx context.Context) {
 			w.conn.SetDeadline(time.Unix(1, 0))
 		}
 	})
+}
+
+func (w *Wire) unwatch() {
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
 }
 
 // transport is the wire as the PDU client sees it.

@@ -341,6 +341,8 @@ func TestSerialTimes(t *testing.T) {
 		if took := time.Since(begin); !isTimeout(err, time.Second) || took != 1170*time.Millisecond {
 			t.Errorf("%v after %v; want a timeout after 1s and 8 + 9 characters", err, took)
 		}
+		answered = time.Time{}
+		want(t, w, 1, 0, 100, 101)
 		if w.lines != 1 {
 			t.Errorf("%d connections, want 1: a serial line is not half-open", w.lines)
 		}
