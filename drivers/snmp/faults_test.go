@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,6 +48,7 @@ func wantSizes(t *testing.T, asked []*gosnmp.SnmpPacket, want ...int) {
 // What an agent does not take at once is asked for in halves, and not tried
 // again by the next poll.
 func TestRequestTooBigForTheAgent(t *testing.T) {
+	t.Parallel()
 	refuse := func(status gosnmp.SNMPError) func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 		return func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			if len(req.Variables) <= 4 {
@@ -62,6 +64,7 @@ func TestRequestTooBigForTheAgent(t *testing.T) {
 		"cut short": nil, // below
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			mib, points, lines := twelve()
 			agent := newStub(t, "", mib)
 			if name == "cut short" {
@@ -72,7 +75,7 @@ func TestRequestTooBigForTheAgent(t *testing.T) {
 				}
 			}
 			agent.on(respond)
-			src := agent.source(t, 100*time.Millisecond, points...)
+			src := agent.source(t, brief, points...)
 			want(t, poll(t, src), lines...)
 			agent.take()
 			want(t, poll(t, src), lines...)
@@ -93,15 +96,16 @@ func TestRequestTooBigForTheAgent(t *testing.T) {
 // An agent that takes less than it did has gone silent, for all that a poll
 // can tell; that it answers a probe says otherwise.
 func TestRequestTooBigLater(t *testing.T) {
+	t.Parallel()
 	mib, points, lines := twelve()
 	agent := newStub(t, "", mib)
-	src := agent.source(t, 100*time.Millisecond, points...)
+	src := agent.source(t, brief, points...)
 	want(t, poll(t, src), lines...)
 	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, len(req.Variables) > 6 })
 	agent.take()
 	rs, err := src.Poll(t.Context(), nil)
 	readings := format(rs)
-	text := "get 1.3.6.1.4.1.9.1.0 and 11 more from " + src.client.address.Address + ": timeout after 100ms"
+	text := "get 1.3.6.1.4.1.9.1.0 and 11 more from " + src.client.address.Address + ": timeout after 250ms"
 	wantError(t, err, text)
 	wantSizes(t, agent.take(), 12, 12) // the second is the repetition
 	if len(rs) != 12 || readings[11] != "m12: "+text {
@@ -114,13 +118,23 @@ func TestRequestTooBigLater(t *testing.T) {
 	agent.take()
 	want(t, poll(t, src), lines...)
 	wantSizes(t, agent.take(), 6, 6)
+
+	// The first request is answered, so it is not the device that is silent.
+	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+		return nil, len(req.Variables) > 3 && req.Variables[0].Name == ".1.3.6.1.4.1.9.7.0"
+	})
+	want(t, poll(t, src), lines...)
+	wantSizes(t, agent.take(), 6, 6, 6, 1, 3, 3)
+	want(t, poll(t, src), lines...)
+	wantSizes(t, agent.take(), 3, 3, 3, 3)
 }
 
 // One object that the agent fails over does not cost the others.
 func TestObjectThatTheAgentRefuses(t *testing.T) {
+	t.Parallel()
 	mib, points, lines := twelve()
 	agent := newStub(t, "", mib)
-	src := agent.source(t, 100*time.Millisecond, points...)
+	src := agent.source(t, brief, points...)
 	want(t, poll(t, src), lines...)
 	broken := func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 		for i, v := range req.Variables {
@@ -137,21 +151,25 @@ func TestObjectThatTheAgentRefuses(t *testing.T) {
 	agent.take()
 	want(t, poll(t, src), bad...)
 	wantSizes(t, agent.take(), 11)
+	src.next = time.Time{} // a minute later
+	want(t, poll(t, src), bad...)
+	want(t, poll(t, src), bad...)
 
 	agent.on(nil)
-	src.next = time.Time{} // a minute later
+	src.next = time.Time{}
 	poll(t, src)
 	want(t, poll(t, src), lines...)
 }
 
 // An object over which the agent hangs is left alone.
 func TestObjectThatSilencesTheAgent(t *testing.T) {
+	t.Parallel()
 	mib, points, lines := twelve()
 	agent := newStub(t, "", mib)
 	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 		return nil, slices.ContainsFunc(req.Variables, func(v gosnmp.SnmpPDU) bool { return v.Name == ".1.3.6.1.4.1.9.5.0" })
 	})
-	src := agent.source(t, 40*time.Millisecond, points...)
+	src := agent.source(t, brief, points...)
 	want(t, poll(t, src), slices.Delete(lines, 4, 5)...)
 	agent.take()
 	poll(t, src)
@@ -198,6 +216,7 @@ func TestVersion1MissingObjects(t *testing.T) {
 
 // Walks end, whatever the agent says.
 func TestWalks(t *testing.T) {
+	t.Parallel()
 	const col = "1.3.6.1.4.1.9.1.2"
 	cells := func(rows ...int) map[string]any {
 		mib := map[string]any{"1.3.6.1.4.1.9.1.3.1": 999}
@@ -269,9 +288,10 @@ func TestWalks(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			agent := newStub(t, test.version, test.mib)
 			agent.on(test.respond)
-			src := agent.source(t, 100*time.Millisecond, rows("v", col, "{index}"))
+			src := agent.source(t, brief, rows("v", col, "{index}"))
 			var lines []string
 			for _, n := range test.want {
 				lines = append(lines, fmt.Sprintf("v[%d]=%d", n, n))
@@ -311,9 +331,10 @@ func TestWalkColumnsOfDifferentLengths(t *testing.T) {
 
 // An answer is the one to the request that was sent, and about what was asked.
 func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
+	t.Parallel()
 	mib, points, lines := twelve()
 	agent := newStub(t, "", mib)
-	src := agent.source(t, 200*time.Millisecond, points...)
+	src := agent.source(t, brief, points...)
 	want(t, poll(t, src), lines...)
 	lie := func(req *gosnmp.SnmpPacket) *gosnmp.SnmpPacket {
 		p := agent.honest(req)
@@ -338,7 +359,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 			return [][]byte{encode(late)}, true
 		})
 		_, err := src.Poll(t.Context(), nil)
-		wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": timeout after 200ms")
+		wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": timeout after 250ms")
 	})
 	t.Run("slow", func(t *testing.T) {
 		var first *gosnmp.SnmpPacket
@@ -394,6 +415,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 
 // A poll ends with its context, not with the timeout.
 func TestPollEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	mib, points, lines := twelve()
 	agent := newStub(t, "", mib)
 	src := agent.source(t, time.Hour, points...)
@@ -416,6 +438,34 @@ func TestPollEndsWithItsContext(t *testing.T) {
 	agent.on(nil)
 	want(t, poll(t, src), lines...)
 }
+
+// A deadline that gosnmp sets does not outlive the context.
+func TestDeadlineOfAnEndedContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var last time.Time
+	tap := tap{Conn: deadlines{&last}}
+	tap.begin(ctx)
+	if !tap.stop() {
+		t.Fatal("the context has ended already")
+	}
+	cancel()
+	tap.SetDeadline(time.Now().Add(time.Hour))
+	if time.Until(last) > 0 {
+		t.Errorf("deadline %v", last)
+	}
+}
+
+// deadlines is a connection that keeps its last deadline.
+type deadlines struct{ last *time.Time }
+
+func (d deadlines) SetDeadline(at time.Time) error { *d.last = at; return nil }
+func (deadlines) Read([]byte) (int, error)         { panic("no reading") }
+func (deadlines) Write([]byte) (int, error)        { panic("no writing") }
+func (deadlines) Close() error                     { panic("no closing") }
+func (deadlines) LocalAddr() net.Addr              { panic("no address") }
+func (deadlines) RemoteAddr() net.Addr             { panic("no address") }
+func (deadlines) SetReadDeadline(time.Time) error  { panic("no such deadline") }
+func (deadlines) SetWriteDeadline(time.Time) error { panic("no such deadline") }
 
 // A survey that is interrupted goes on where it was.
 func TestFirstSurveyOverSeveralPolls(t *testing.T) {
@@ -454,23 +504,25 @@ func TestFirstSurveyOverSeveralPolls(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1", "2c"} {
 		agent := newStub(t, version, map[string]any{"1.3.6.1.4.1.9.1.0": 1}) // no sysUpTime
-		src := agent.source(t, 100*time.Millisecond, scalar("v", "1.3.6.1.4.1.9.1.0"))
+		src := agent.source(t, brief, scalar("v", "1.3.6.1.4.1.9.1.0"))
 		if err := src.Probe(t.Context()); err != nil {
 			t.Errorf("version %s: %v", version, err)
 		}
 		wantSizes(t, agent.take(), 1)
 		want(t, poll(t, src), "v=1")
 		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-		wantError(t, src.Probe(t.Context()), "get 1.3.6.1.2.1.1.3.0 from "+src.client.address.Address+": timeout after 100ms")
+		wantError(t, src.Probe(t.Context()), "get 1.3.6.1.2.1.1.3.0 from "+src.client.address.Address+": timeout after 250ms")
 	}
 }
 
 // A device that has nothing of its profile is polled all the same: it is up.
 func TestDeviceWithNothingOfItsProfile(t *testing.T) {
+	t.Parallel()
 	agent := newStub(t, "", map[string]any{"1.3.6.1.2.1.1.3.0": uint32(1)})
-	src := agent.source(t, 50*time.Millisecond, scalar("v", "1.3.6.1.4.1.9.1.0"), rows("c", "1.3.6.1.4.1.9.2", "{index}"))
+	src := agent.source(t, brief, scalar("v", "1.3.6.1.4.1.9.1.0"), rows("c", "1.3.6.1.4.1.9.2", "{index}"))
 	want(t, poll(t, src))
 	agent.take()
 	want(t, poll(t, src))

@@ -10,6 +10,7 @@ import (
 )
 
 func TestIdentify(t *testing.T) {
+	t.Parallel()
 	rule := func(name, object string, present ...string) *config.Profile {
 		return &config.Profile{Name: name, SNMP: &config.SNMPProfile{}, Identify: config.Identify{
 			SNMP: []config.SNMPRule{{SysObjectID: object, Present: present}}}}
@@ -25,7 +26,7 @@ func TestIdentify(t *testing.T) {
 		rule("apc", "1.3.6.1.4.1.318"),
 		rule("apc-ups", "1.3.6.1.4.1.318.1.3.27"),
 		rule("apc-ups-with-probe", "1.3.6.1.4.1.318.1.3.27", "1.3.6.1.4.1.318.1.1.25"),
-		rule("apc-ups-like", "1.3.6.1.4.1.318.1.3.2"), // 27 is not below 2
+		rule("apc-a-like", "1.3.6.1.4.1.318.1.3.2"), // 27 is not below 2
 		matching(rule("ste2", "1.3.6.1.4.1.21796.4.9"), "1.3.6.1.2.1.1.1.0", "^STE2 r2"),
 		rule("ste", "1.3.6.1.4.1.21796.4.9"),
 		rule("table", "", "1.3.6.1.4.1.5000.1.2", "1.3.6.1.4.1.5000.1.3.7"),
@@ -80,7 +81,7 @@ func TestIdentify(t *testing.T) {
 	t.Run("silence", func(t *testing.T) {
 		agent := newStub(t, "", nil)
 		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-		_, _, err := Identify(t.Context(), agent.address(), 50*time.Millisecond, all)
-		wantError(t, err, "get 1.3.6.1.2.1.1.1.0 and 1 more from "+agent.address().Address+": timeout after 50ms")
+		_, _, err := Identify(t.Context(), agent.address(), brief, all)
+		wantError(t, err, "get 1.3.6.1.2.1.1.1.0 and 1 more from "+agent.address().Address+": timeout after 250ms")
 	})
 }

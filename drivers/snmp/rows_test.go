@@ -1,6 +1,7 @@
 package snmp
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -136,9 +137,10 @@ func TestScalarsThatComeAndGo(t *testing.T) {
 
 // A device that comes back may be another one.
 func TestSurveyAfterSilence(t *testing.T) {
+	t.Parallel()
 	agent := newStub(t, "", nil)
 	probe(agent, "1.1", "Cold aisle", 2, 21)
-	src := agent.source(t, 50*time.Millisecond, temperature())
+	src := agent.source(t, brief, temperature())
 	want(t, poll(t, src), "temperature[probe 1.1]=21")
 	src.surveyed = src.surveyed.Add(-time.Hour)
 	src.next = src.surveyed.Add(2 * time.Hour)
@@ -159,13 +161,14 @@ func TestSurveyAfterSilence(t *testing.T) {
 // A survey on the side takes a few requests of each poll, and its troubles are
 // not the poll's.
 func TestSurveyOnTheSide(t *testing.T) {
+	t.Parallel()
 	agent := newStub(t, "1", nil)
 	var lines []string
 	for i := 1; i <= 30; i++ {
 		probe(agent, fmt.Sprintf("1.%d", i), "", 2, i)
 		lines = append(lines, fmt.Sprintf("temperature[probe 1.%d]=%d", i, i))
 	}
-	src := agent.source(t, 50*time.Millisecond, temperature())
+	src := agent.source(t, brief, temperature())
 	want(t, poll(t, src), lines...)
 	src.next = time.Time{}
 	polls := 0
@@ -178,8 +181,25 @@ func TestSurveyOnTheSide(t *testing.T) {
 	if polls < 5 {
 		t.Errorf("the survey was done after %d polls", polls)
 	}
-	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, req.PDUType != gosnmp.GetRequest })
+
+	ctx, cancel := context.WithCancel(t.Context())
+	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+		if req.PDUType == gosnmp.GetNextRequest {
+			cancel()
+		}
+		return nil, req.PDUType == gosnmp.GetNextRequest
+	})
 	src.next = time.Time{}
+	rs, err := src.Poll(ctx, nil)
+	if err != nil {
+		t.Error(err)
+	}
+	want(t, format(rs), lines...)
+	if src.survey == nil {
+		t.Error("the survey is given up with the poll's context")
+	}
+
+	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, req.PDUType != gosnmp.GetRequest })
 	for range 10 {
 		want(t, poll(t, src), lines...)
 	}

@@ -1,8 +1,13 @@
 package snmp
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
-
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +17,29 @@ func want(t testing.TB, got []string, lines ...string) {
 	t.Helper()
 	if diff := cmp.Diff(lines, got); diff != "" {
 		t.Errorf("wanted -, got +:\n%s", diff)
+	}
+}
+
+// Nothing in the package writes to a device.
+func TestReadOnly(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains([]string{"Set", "SetRequest", "SendTrap", "InformRequest", "MkSnmpPacket", "SnmpEncodePacket"}, s.Sel.Name) {
+				t.Errorf("%s uses %s", file, s.Sel.Name)
+			}
+			return true
+		})
 	}
 }
 

@@ -14,6 +14,10 @@ import (
 	"plantroom/config"
 )
 
+// brief is the timeout where a test waits for it: long enough for an agent in
+// the same process.
+const brief = 250 * time.Millisecond
+
 // A stub is an agent in the test's own process, for what no real one can be
 // made to do. It serves mib, unless respond is set and has something else to
 // say.
