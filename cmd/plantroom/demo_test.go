@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plantroom/drivers/sim"
 	"plantroom/testdata/peer"
 )
 
@@ -225,7 +226,7 @@ func TestDemoMistakes(t *testing.T) {
 		code int
 		want string
 	}{
-		{"--scenario fire", exitFaults, `must be one of "calm","mains-failure","monthly-test","cooling-failure"`},
+		{"--scenario fire", exitFaults, `must be one of "` + strings.Join(sim.Scenarios(), `","`) + `"`},
 		{"--speed 0", exitFaults, "--speed is 0; it must be above 0 and at most 1000"},
 		{"--mqtt 1883", exitFaults, "write HOST:PORT"},
 		{"--every 50ms", exitFaults, "every"},

@@ -130,6 +130,7 @@ func clear(n float64, absent []float64) float64 {
 
 // A collector gathers a device's objects.
 type collector struct {
+	values  Values
 	objects map[string]object            // by name
 	rows    map[string]map[string]string // the channels that rows belong to, by table entry and index
 	served  map[served]bool
@@ -158,20 +159,33 @@ func (c *collector) put(name string, x object) bool {
 // collect turns a profile's points into objects. Of two points for the same
 // object the first has it.
 func collect(a Agent) *objects {
-	c := &collector{objects: make(map[string]object), rows: make(map[string]map[string]string), served: make(map[served]bool)}
+	c := &collector{values: a.Values, objects: make(map[string]object), rows: make(map[string]map[string]string), served: make(map[served]bool)}
 	o := &objects{values: a.Values, byName: make(map[string]*object), types: make(map[string]bool)}
 	c.system(a)
-	for i := range a.Profile.SNMP.Points {
-		p := &a.Profile.SNMP.Points[i]
+	// A column that conditions look at comes first: what it holds decides.
+	decides := make(map[string]bool)
+	for _, p := range a.Profile.SNMP.Points {
+		for _, w := range p.Where {
+			decides[w.Column] = true
+		}
+	}
+	points := make([]*config.SNMPPoint, len(a.Profile.SNMP.Points))
+	for i := range points {
+		points[i] = &a.Profile.SNMP.Points[i]
+	}
+	slices.SortStableFunc(points, func(a, b *config.SNMPPoint) int {
+		return int(number(decides[b.Table]) - number(decides[a.Table]))
+	})
+	for _, p := range points {
 		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1}
 		if p.Decimals != "" {
 			x.factor = math.Pow(10, -decimals)
 		}
 		if p.Table == "" {
-			c.scalar(p, x, a.Values)
+			c.scalar(p, x)
 			continue
 		}
-		c.column(p, x, a.Values)
+		c.column(p, x)
 	}
 	c.present(a)
 	for _, x := range c.objects {
@@ -183,17 +197,17 @@ func collect(a Agent) *objects {
 		o.byName[x.name] = x
 		o.types[x.name[:strings.LastIndexByte(x.name, '.')]] = true
 	}
-	for i := range a.Profile.SNMP.Points {
-		if p := &a.Profile.SNMP.Points[i]; p.Table != "" {
+	for _, p := range points {
+		if p.Table != "" {
 			o.types["."+p.Table] = true
 		}
 	}
 	return o
 }
 
-func (c *collector) scalar(p *config.SNMPPoint, x object, values Values) {
+func (c *collector) scalar(p *config.SNMPPoint, x object) {
 	if p.Channel != "" && strings.Contains(p.Channel, "{name}") {
-		channels := values.Channels(p.Metric)
+		channels := c.values.Channels(p.Metric)
 		if len(channels) == 0 {
 			return
 		}
@@ -203,7 +217,7 @@ func (c *collector) scalar(p *config.SNMPPoint, x object, values Values) {
 		return
 	}
 	if p.NameOID != "" {
-		c.put(p.NameOID, object{constant: values.ChannelName(x.channel)})
+		c.put(p.NameOID, object{constant: c.values.ChannelName(x.channel)})
 	}
 	if p.Decimals != "" {
 		c.put(p.Decimals, object{constant: decimals})
@@ -212,15 +226,15 @@ func (c *collector) scalar(p *config.SNMPPoint, x object, values Values) {
 
 // column makes a row for each channel of the metric that the device has, where
 // the profile's channel pattern says or, when it does not tell, in a free one.
-func (c *collector) column(p *config.SNMPPoint, x object, values Values) {
-	channels := values.Channels(p.Metric)
+func (c *collector) column(p *config.SNMPPoint, x object) {
+	channels := c.values.Channels(p.Metric)
 	if p.Rows != nil {
 		// Where rows of several shapes stand for one channel, the device has the first.
 		had := make(map[string]bool)
 		for _, index := range slices.Sorted(maps.Keys(p.Rows)) {
 			x.channel = p.Rows[index]
 			if slices.Contains(channels, x.channel) && !had[x.channel] {
-				had[x.channel] = c.row(p, x, index, values.ChannelName(x.channel))
+				had[x.channel] = c.row(p, x, index, c.values.ChannelName(x.channel))
 			}
 		}
 		return
@@ -236,7 +250,7 @@ func (c *collector) column(p *config.SNMPPoint, x object, values Values) {
 		}
 		x.channel = ch
 		if name == "" {
-			name = values.ChannelName(ch)
+			name = c.values.ChannelName(ch)
 		}
 		done := index != "" && c.row(p, x, index, name)
 		for n := 1; !done && n <= mostRows; n++ {
@@ -255,8 +269,11 @@ const mostRows = 1000
 // row adds the cells of one row and reports whether they were free.
 func (c *collector) row(p *config.SNMPPoint, x object, index, name string) bool {
 	for _, w := range p.Where {
-		if cell, ok := c.objects[conditionCell(w, index)]; ok && !slices.Contains(w.Values, strings.TrimPrefix(fmt.Sprint(cell.constant), ".")) {
-			return false
+		if cell, ok := c.objects[conditionCell(w, index)]; ok {
+			_, held, _ := cell.value(c.values)
+			if !slices.Contains(w.Values, strings.TrimPrefix(fmt.Sprint(held), ".")) {
+				return false
+			}
 		}
 	}
 	if !c.put(p.Table+"."+index, x) {

@@ -37,8 +37,6 @@ func (s supply) live() bool {
 	return min(s.volts[0], s.volts[1], s.volts[2]) > 195 && max(s.volts[0], s.volts[1], s.volts[2]) < 265 && s.hz > 47 && s.hz < 53
 }
 
-func (s supply) mean() float64 { return (s.volts[0] + s.volts[1] + s.volts[2]) / 3 }
-
 // mains is the utility and the building's incoming breaker.
 type mains struct {
 	present, incomer bool
