@@ -16,7 +16,8 @@ const (
 	maxRows       = 1000  // of one column; a table that goes on is cut there
 	maxCells      = 20000 // of one device
 	bulkVariables = 40    // asked of a GETBULK in all
-	bulkColumns   = 8     // walked side by side
+	bulkColumns   = 8     // walked side by side with GETBULK
+	nextColumns   = 24    // and with GETNEXT
 )
 
 // A survey finds out which of a profile's objects a device has. It is made of
@@ -52,7 +53,7 @@ func newSurvey(points []config.SNMPPoint) *survey {
 	}
 	s := &survey{
 		scalars: slices.Sorted(maps.Keys(scalars)),
-		abreast: bulkColumns,
+		abreast: nextColumns,
 		rows:    make(map[string][]string, len(columns)),
 		found:   make(map[string]gosnmp.SnmpPDU, len(scalars)),
 		failed:  map[string]bool{},
@@ -138,6 +139,9 @@ func (s *survey) step(ctx context.Context, c *client) error {
 // walk takes the first columns some rows further, side by side.
 func (s *survey) walk(ctx context.Context, c *client) error {
 	n := min(len(s.columns), s.abreast, c.width)
+	if !c.noBulk {
+		n = min(n, bulkColumns)
+	}
 	oids := make([]string, n)
 	for i, col := range s.columns[:n] {
 		oids[i] = col.last
