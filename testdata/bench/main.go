@@ -46,7 +46,6 @@ type benchCase struct {
 	name         string
 	modbus, snmp int
 	window       time.Duration // 0: what the command line says
-	lines        string
 }
 
 var cases = []benchCase{
