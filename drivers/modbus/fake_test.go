@@ -23,7 +23,7 @@ import (
 // right ones and wrong ones, at the times that a test wants.
 type far struct {
 	t testing.TB
-	net.Conn
+	io.ReadWriteCloser
 	rtu bool
 }
 
@@ -76,7 +76,7 @@ func (q question) registers(values ...uint16) {
 func (q question) refuse(code byte) { q.write(q.fn|refusal, []byte{code}) }
 
 func (q question) write(fn byte, data []byte) {
-	if q.far.Conn != nil { // there was a request
+	if q.far.ReadWriteCloser != nil { // there was a request
 		q.far.Write(q.frame(fn, data))
 	}
 }

@@ -135,12 +135,13 @@ func plan(spans []*span, l limits) []*batch {
 }
 
 // prune takes the spans that are gone or unused out of the batches, without
-// joining what has been learnt to be apart.
+// joining what has been learnt to be apart. No batch rests any more.
 func prune(batches []*batch, l limits) []*batch {
 	var kept []*batch
 	for _, b := range batches {
 		left := slices.DeleteFunc(slices.Clone(b.spans), func(s *span) bool { return s.gone || s.unused })
 		if len(left) == len(b.spans) {
+			b.rest = 0
 			kept = append(kept, b)
 			continue
 		}

@@ -120,9 +120,6 @@ func dialTCP(address string) func(context.Context) (stream, error) {
 // one. Sources close a wire with the last of them.
 func (w *Wire) Close() error {
 	w.unwatch()
-	w.mu.Lock()
-	w.ctx = nil
-	w.mu.Unlock()
 	return w.drop()
 }
 
@@ -135,8 +132,11 @@ func (w *Wire) read(ctx context.Context, unit byte, timeout time.Duration, space
 	w.watch(ctx)
 	now := time.Now()
 	w.unit, w.timeout, w.deadline = unit, timeout, now.Add(timeout)
-	if end, ok := ctx.Deadline(); ok && end.Before(w.deadline) {
-		w.timeout, w.deadline = end.Sub(now).Round(time.Millisecond), end
+	if end, ok := ctx.Deadline(); ok {
+		defer w.unwatch() // a context with an end is made for one poll, and cancelled after it
+		if end.Before(w.deadline) {
+			w.timeout, w.deadline = end.Sub(now).Round(time.Millisecond), end
+		}
 	}
 	if w.tcp != nil {
 		w.tcp.SlaveId = unit
@@ -192,6 +192,9 @@ func (w *Wire) unwatch() {
 		w.stop()
 		w.stop = nil
 	}
+	w.mu.Lock()
+	w.ctx = nil
+	w.mu.Unlock()
 }
 
 // transport is the wire as the PDU client sees it.

@@ -461,7 +461,7 @@ func TestRealSocketStaleBytesAndEnd(t *testing.T) {
 		end <- true
 		conn, _ = l.Accept()
 		defer conn.Close()
-		f.Conn = conn
+		f.ReadWriteCloser = conn
 		q, _ = f.next()
 		q.registers(3)
 	}()
