@@ -23,7 +23,8 @@
 //     replaced within the request that finds it broken, once.
 //   - While a far side cannot be reached, the units of a wire do not each wait
 //     for it in turn: for half a second after a failed attempt of one unit the
-//     others fail at once.
+//     others fail at once. That the wire itself is dead is an
+//     [agent.ErrUnreachable].
 //
 // # What a source guarantees
 //
@@ -42,6 +43,12 @@
 //   - Exception 1 leaves out the whole address space in the same way. Exceptions
 //     0x0A and 0x0B come from a gateway and mean that the device is silent. All
 //     others (busy, failure) make the values of that read Bad.
+//   - Of several points with the same metric and channel the first that gives a
+//     value counts, and those after it are not read any more. Those before it
+//     are, and count as soon as they give one.
+//   - A SunSpec device's map is looked for once. The headers of the models that
+//     are read come with every poll: when one has moved, nothing is taken from
+//     the old places and the map is looked for again.
 //   - A reading is a finite number or Bad with a reason. What the device marks
 //     as not available (a sentinel of the profile, NaN, an empty text) is left out.
 package modbus
