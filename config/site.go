@@ -238,6 +238,7 @@ func (r *siteReader) outputs(s *source, n *yaml.Node) {
 			Prefix:    s.text(in.get("prefix"), "prefix"),
 			History:   s.boolean(in.get("history"), "history"),
 			PerMetric: s.boolean(in.get("per_metric"), "per_metric"),
+			Discovery: s.boolean(in.get("home_assistant"), "home_assistant"),
 		}
 		if out.CA != "" {
 			out.CA = beside(s.file, out.CA)

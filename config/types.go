@@ -38,6 +38,7 @@ type MQTT struct {
 	ClientID  string // default: plantroom-SITE-AGENT
 	Prefix    string // of every topic; default: plantroom
 	History   bool   // also publish what was read during an outage, to .../history
+	Discovery bool   // also describe the devices to Home Assistant
 	PerMetric bool   // also publish each reading's bare value to .../METRIC[/CHANNEL]
 }
 

@@ -12,6 +12,9 @@
 //	DEVICE/METRIC and DEVICE/METRIC/CHANNEL   a reading's bare value, retained
 //	DEVICE/history                            polls that came out late, not retained
 //
+// and, outside of it, homeassistant/device/.../config, from which Home
+// Assistant makes its sensors.
+//
 // A device's state is one JSON object:
 //
 //	{"time":"2026-11-24T12:00:00.000Z","readings":{
@@ -71,6 +74,7 @@ type Options struct {
 	Agent     string
 	History   bool
 	PerMetric bool
+	Discovery bool // for Home Assistant
 	Log       *slog.Logger
 }
 
@@ -394,7 +398,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 	}
 	newest, described := s.newest(block)
 	for topic, payload := range described {
-		publish(topic+"/meta", true, payload)
+		publish(topic, true, payload)
 	}
 	for topic, st := range newest {
 		publish(topic, true, st.payload)
@@ -427,7 +431,8 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 // newest returns, by topic, the states to be retained: the latest of each
 // device in block that the broker does not have yet. What a block of an
 // earlier run of the agent says is the latest only of a device that has not
-// been polled since. Described is the meta to be published, by topic.
+// been polled since. Described is what is to be
+// published about the devices, by topic.
 func (s *Sink) newest(block []byte) (states map[string]state, described map[string][]byte) {
 	states, described = map[string]state{}, map[string][]byte{}
 	s.mu.Lock()
@@ -446,8 +451,13 @@ func (s *Sink) newest(block []byte) (states map[string]state, described map[stri
 		}
 	}
 	for topic, d := range s.devices {
-		if d.meta != nil {
-			described[topic] = d.meta
+		if d.meta == nil {
+			continue
+		}
+		described[topic+"/meta"] = d.meta
+		if s.options.Discovery {
+			topic, payload := s.discover(d)
+			described[topic] = payload
 		}
 	}
 	return states, described
@@ -459,7 +469,7 @@ func (s *Sink) told(states map[string]state, described map[string][]byte) {
 	defer s.mu.Unlock()
 	for topic, d := range s.devices {
 		d.sent = max(d.sent, states[topic].number)
-		if m, ok := described[topic]; ok && bytes.Equal(m, d.meta) {
+		if m, ok := described[topic+"/meta"]; ok && bytes.Equal(m, d.meta) {
 			d.meta = nil
 		}
 	}

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"plantroom/agent"
 	"plantroom/testdata/peer"
 )
@@ -317,6 +319,38 @@ func certificates(t *testing.T, dir string) (ca string) {
 	}
 	write("server.key", "EC PRIVATE KEY", private)
 	return ca
+}
+
+// TestHomeAssistant publishes what Home Assistant makes sensors of.
+func TestHomeAssistant(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	s := newSink(t, Options{URL: "mqtt://127.0.0.1:" + broker.Port, Discovery: true})
+	send(t, s, s.Append(nil, at(0, inputL1.Measured(231.2), charging.Measured(98), statusA.Stated(1, ""), probe.Measured(20))))
+	lines := peer.Subscribe(t, "-p", broker.Port, "-t", "homeassistant/#")
+	topic := "homeassistant/device/praha_1_ups_a/config"
+	has(t, lines, topic)
+	_, payload, _ := strings.Cut(lines()[0], " ")
+	var got discovery
+	if err := json.Unmarshal([]byte(payload), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.StateTopic != "plantroom/praha-1/ups-a" || got.Device.Name != "UPS A" || got.Device.SuggestedArea != "hall" ||
+		len(got.Availability) != 1 || got.Availability[0].Topic != "plantroom/praha-1/_agent/edge-1" {
+		t.Errorf("device: %s", payload)
+	}
+	want := map[string]discoveryComponent{
+		"input_voltage_L1": {Platform: "sensor", UniqueID: "praha-1_ups-a_input_voltage_L1", Name: "Input voltage Phase 1", DeviceClass: "voltage", StateClass: "measurement", Unit: "V",
+			ValueTemplate: `{{ (value_json.readings["input_voltage/L1"] | default({})).value | default(None) }}`},
+		"battery_charge": {Platform: "sensor", UniqueID: "praha-1_ups-a_battery_charge", Name: "Battery charge", DeviceClass: "battery", StateClass: "measurement", Unit: "%",
+			ValueTemplate: `{{ (value_json.readings["battery_charge"] | default({})).value | default(None) }}`},
+		"status": {Platform: "sensor", UniqueID: "praha-1_ups-a_status", Name: "Status", DeviceClass: "enum", Options: []string{"unknown", "online", "on_battery"},
+			ValueTemplate: `{{ (value_json.readings["status"] | default({})).state | default(None) }}`},
+		"climate_temperature_pro_be_1": {Platform: "sensor", UniqueID: "praha-1_ups-a_climate_temperature_pro_be_1", Name: `Temperature pro"be 1`, DeviceClass: "temperature", StateClass: "measurement", Unit: "°C",
+			ValueTemplate: `{{ (value_json.readings["climate.temperature/pro\"be 1"] | default({})).value | default(None) }}`},
+	}
+	if diff := cmp.Diff(want, got.Components); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestEmbeddedBroker(t *testing.T) {

@@ -108,7 +108,7 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 		}
 		sink, err := mqtt.New(mqtt.Options{
 			URL: url, Username: o.Username, Password: o.Password.Reveal(), CA: o.CA, ClientID: o.ClientID, Prefix: o.Prefix,
-			Site: site.Name, Agent: site.Agent, History: o.History, PerMetric: o.PerMetric, Log: log,
+			Site: site.Name, Agent: site.Agent, History: o.History, PerMetric: o.PerMetric, Discovery: o.Discovery, Log: log,
 		})
 		if err != nil {
 			return nil, err
