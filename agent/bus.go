@@ -71,7 +71,7 @@ type Poll struct {
 }
 
 // NewBus returns a bus without devices. ID is what log lines call it: the id
-// that the configuration gives it, or that of its only device.
+// that the configuration gives it, or its address.
 func NewBus(id string) *Bus { return &Bus{ID: id} }
 
 // Add puts a device on the bus, which must not be running. The two metrics are

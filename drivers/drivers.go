@@ -4,6 +4,7 @@
 package drivers
 
 import (
+	"cmp"
 	"log/slog"
 
 	"plantroom/agent"
@@ -43,7 +44,7 @@ func Build(site *config.Site, log *slog.Logger) []*agent.Bus {
 		if !ok {
 			name := names[d.Modbus.Link]
 			if name == "" {
-				name = d.ID
+				name = cmp.Or(d.Modbus.Link.TCP, d.Modbus.Link.RTUOverTCP, d.Modbus.Link.Serial)
 			}
 			w = wire{agent.NewBus(name), modbus.NewWire(d.Modbus.Link, log)}
 			wires[d.Modbus.Link] = w
