@@ -58,7 +58,7 @@ func (s *stub) set(oid string, v any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pdu := gosnmp.SnmpPDU{Name: "." + oid, Value: v}
-	switch v.(type) {
+	switch v := v.(type) {
 	case nil:
 		delete(s.mib, oid)
 		return
@@ -75,7 +75,7 @@ func (s *stub) set(oid string, v any) {
 	case float64:
 		pdu.Type = gosnmp.OpaqueDouble
 	case gosnmp.SnmpPDU:
-		pdu = v.(gosnmp.SnmpPDU)
+		pdu = v
 		pdu.Name = "." + oid
 	default:
 		panic(fmt.Sprintf("%T", v))
