@@ -135,11 +135,11 @@ modbus:
 	if site.Name != "praha-1" || site.Agent != "edge-1" || site.Wall != "127.0.0.1:8080" {
 		t.Errorf("site: %+v", site)
 	}
-	if site.Influx.Token.Reveal() != "token-1" || site.MQTT.Password.Reveal() != "tajné heslo" {
+	if site.Influx[0].Token.Reveal() != "token-1" || site.MQTT[0].Password.Reveal() != "tajné heslo" {
 		t.Error("the secrets are not those of the file and the environment")
 	}
-	if site.MQTT.Prefix != "plantroom" || site.MQTT.ClientID != "plantroom-praha-1-edge-1" {
-		t.Errorf("mqtt: %+v", site.MQTT)
+	if m := site.MQTT[0]; m.Prefix != "plantroom" || m.ClientID != "plantroom-praha-1-edge-1" || m.Name != "mqtt" {
+		t.Errorf("mqtt: %+v", m)
 	}
 	byID := map[string]*Device{}
 	var order []string
@@ -213,6 +213,35 @@ snmp: {points: [{metric: battery_charge, oid: 1.3.6.1.2.1.33.1.2.4.0}]}
 `)
 	if p := site.Devices[0].Profile; p.Title != "Ours" || len(p.SNMP.Points) != 1 {
 		t.Errorf("profile: %+v", p)
+	}
+}
+
+func TestOutputsAndQueue(t *testing.T) {
+	t.Setenv("STATE_DIRECTORY", "")
+	text := func(queue string) string {
+		return "-- site.yaml --\nsite: a\n" + queue + `
+outputs:
+  influx:
+    - {url: http://10.1.0.5:8086, bucket: facility}
+    - {name: archive, url: http://10.1.0.6:8086, bucket: facility}
+  mqtt: {embedded: true}
+devices:
+  - {id: ups-a, profile: rfc1628-ups, snmp: {address: 10.1.0.11}}
+`
+	}
+	site := load(t, text("queue: {dir: /var/lib/q, limit: 2GiB, sync: always}"))
+	if len(site.Influx) != 2 || site.Influx[0].Name != "influx" || site.Influx[1].Name != "archive" || site.MQTT[0].Name != "mqtt" {
+		t.Errorf("outputs: %+v %+v", site.Influx, site.MQTT)
+	}
+	if want := (Queue{Dir: "/var/lib/q", Limit: 2 << 30, Sync: 0}); site.Queue != want {
+		t.Errorf("queue: %+v", site.Queue)
+	}
+	if q := load(t, text("queue: {limit: 500MB, sync: 500ms}")).Queue; q != (Queue{Limit: 500e6, Sync: 500 * time.Millisecond}) {
+		t.Errorf("queue: %+v", q)
+	}
+	t.Setenv("STATE_DIRECTORY", "/var/lib/plantroom")
+	if q := load(t, text("queue: {sync: never}")).Queue; q != (Queue{Dir: "/var/lib/plantroom/queue", Limit: 1 << 30, Sync: -1}) {
+		t.Errorf("queue under systemd: %+v", q)
 	}
 }
 

@@ -108,6 +108,7 @@ func (r *siteReader) read(path string) {
 	if n := m.get("outputs"); n != nil {
 		r.outputs(s, n)
 	}
+	r.site.Queue = r.queue(s, m.get("queue"))
 	if n := m.get("wall"); n != nil {
 		wall := s.mapping(n, "wall")
 		r.site.Wall = s.address(wall.need("listen", "127.0.0.1:8080"), "listen", "8080")
@@ -217,62 +218,152 @@ func (r *siteReader) profile(s *source, n *yaml.Node) *Profile {
 
 func (r *siteReader) outputs(s *source, n *yaml.Node) {
 	m := s.mapping(n, "outputs")
-	if n := m.get("influx"); n != nil {
-		in := s.mapping(n, "outputs.influx")
-		r.site.Influx = &Influx{
-			URL:    s.url(in.need("url", "http://127.0.0.1:8086"), "http", "https"),
-			Org:    s.text(in.get("org"), "org"),
-			Bucket: s.text(in.need("bucket", "facility"), "bucket"),
-			Token:  NewSecret(s.text(in.get("token"), "token")),
-		}
-		in.done()
+	names := map[string]string{}
+	for i, n := range s.list(m.get("influx")) {
+		r.site.Influx = append(r.site.Influx, r.influx(s, n, i, names))
 	}
-	if n := m.get("mqtt"); n != nil {
-		in := s.mapping(n, "outputs.mqtt")
-		out := &MQTT{
-			URL:       s.url(in.get("url"), "mqtt", "mqtts", "ws", "wss"),
-			Username:  s.text(in.get("username"), "username"),
-			Password:  NewSecret(s.text(in.get("password"), "password")),
-			CA:        s.text(in.get("ca"), "ca"),
-			ClientID:  s.text(in.get("client_id"), "client_id"),
-			Prefix:    s.text(in.get("prefix"), "prefix"),
-			History:   s.boolean(in.get("history"), "history"),
-			PerMetric: s.boolean(in.get("per_metric"), "per_metric"),
-			Discovery: s.boolean(in.get("home_assistant"), "home_assistant"),
-		}
-		if out.CA != "" {
-			out.CA = beside(s.file, out.CA)
-			if _, err := os.Stat(out.CA); err != nil {
-				s.fault(in.get("ca"), "ca: cannot read %s: %v", out.CA, reason(err))
-			}
-		}
-		if n := in.get("prefix"); strings.ContainsAny(out.Prefix, "#+ ") || strings.HasPrefix(out.Prefix, "/") || strings.HasSuffix(out.Prefix, "/") {
-			s.fault(n, "prefix %q cannot begin a topic; leave out #, +, spaces and a / at either end", out.Prefix)
-		}
-		if out.ClientID == "" {
-			out.ClientID = "plantroom-" + r.site.Name + "-" + r.site.Agent
-		}
-		if out.Prefix == "" {
-			out.Prefix = "plantroom"
-		}
-		embedded := in.get("embedded")
-		switch {
-		case embedded == nil:
-		case embedded.Tag != "!!bool":
-			out.Embedded = s.address(embedded, "embedded", "1883")
-		case s.boolean(embedded, "embedded"):
-			out.Embedded = "127.0.0.1:1883"
-		}
-		switch {
-		case out.Embedded != "" && in.get("url") != nil:
-			s.fault(in.get("url"), "url and embedded are both given; the agent either goes to a broker or is one")
-		case out.Embedded == "" && in.get("url") == nil && in.node != nil:
-			s.fault(in.node, "outputs.mqtt has no broker; add url: mqtt://HOST:1883, or embedded: 127.0.0.1:1883 to be one")
-		}
-		in.done()
-		r.site.MQTT = out
+	for i, n := range s.list(m.get("mqtt")) {
+		r.site.MQTT = append(r.site.MQTT, r.mqtt(s, n, i, names))
 	}
 	m.done()
+}
+
+// outputName returns an output's name. The first of a kind is called after its
+// kind; a further one needs a name, because its queue is kept under it.
+func (r *siteReader) outputName(m *mapping, kind string, i int, names map[string]string) string {
+	n := m.get("name")
+	name := m.name(n, "name")
+	switch {
+	case n == nil && i > 0 && m.node != nil:
+		m.fault(m.node, "a second %s output needs a name, which its queue is kept under; add for example name: %s-2", kind, kind)
+	case n == nil:
+		name, n = kind, m.node
+	}
+	if name == "" || n == nil {
+		return name
+	}
+	if first, ok := names[name]; ok {
+		m.fault(n, "the output %s is there already, at %s", name, first)
+	}
+	names[name] = m.at(n)
+	return name
+}
+
+func (r *siteReader) influx(s *source, n *yaml.Node, i int, names map[string]string) *Influx {
+	in := s.mapping(n, "outputs.influx")
+	defer in.done()
+	return &Influx{
+		Name:   r.outputName(in, "influx", i, names),
+		URL:    s.url(in.need("url", "http://127.0.0.1:8086"), "http", "https"),
+		Org:    s.text(in.get("org"), "org"),
+		Bucket: s.text(in.need("bucket", "facility"), "bucket"),
+		Token:  NewSecret(s.text(in.get("token"), "token")),
+	}
+}
+
+func (r *siteReader) mqtt(s *source, n *yaml.Node, i int, names map[string]string) *MQTT {
+	in := s.mapping(n, "outputs.mqtt")
+	defer in.done()
+	out := &MQTT{
+		Name:      r.outputName(in, "mqtt", i, names),
+		URL:       s.url(in.get("url"), "mqtt", "mqtts", "ws", "wss"),
+		Username:  s.text(in.get("username"), "username"),
+		Password:  NewSecret(s.text(in.get("password"), "password")),
+		CA:        s.text(in.get("ca"), "ca"),
+		ClientID:  s.text(in.get("client_id"), "client_id"),
+		Prefix:    s.text(in.get("prefix"), "prefix"),
+		History:   s.boolean(in.get("history"), "history"),
+		PerMetric: s.boolean(in.get("per_metric"), "per_metric"),
+		Discovery: s.boolean(in.get("home_assistant"), "home_assistant"),
+	}
+	if out.CA != "" {
+		out.CA = beside(s.file, out.CA)
+		if _, err := os.Stat(out.CA); err != nil {
+			s.fault(in.get("ca"), "ca: cannot read %s: %v", out.CA, reason(err))
+		}
+	}
+	if n := in.get("prefix"); strings.ContainsAny(out.Prefix, "#+ ") || strings.HasPrefix(out.Prefix, "/") || strings.HasSuffix(out.Prefix, "/") {
+		s.fault(n, "prefix %q cannot begin a topic; leave out #, +, spaces and a / at either end", out.Prefix)
+	}
+	if out.ClientID == "" {
+		out.ClientID = "plantroom-" + r.site.Name + "-" + r.site.Agent
+	}
+	if out.Prefix == "" {
+		out.Prefix = "plantroom"
+	}
+	embedded := in.get("embedded")
+	switch {
+	case embedded == nil:
+	case embedded.Tag != "!!bool":
+		out.Embedded = s.address(embedded, "embedded", "1883")
+	case s.boolean(embedded, "embedded"):
+		out.Embedded = "127.0.0.1:1883"
+	}
+	switch {
+	case out.Embedded != "" && in.get("url") != nil:
+		s.fault(in.get("url"), "url and embedded are both given; the agent either goes to a broker or is one")
+	case out.Embedded == "" && in.get("url") == nil && in.node != nil:
+		s.fault(in.node, "outputs.mqtt has no broker; add url: mqtt://HOST:1883, or embedded: 127.0.0.1:1883 to be one")
+	}
+	return out
+}
+
+// queue reads where readings wait. Under systemd that is the service's own
+// state folder, unless something else is said.
+func (r *siteReader) queue(s *source, n *yaml.Node) (q Queue) {
+	q = Queue{Limit: 1 << 30, Sync: time.Second}
+	if state := os.Getenv("STATE_DIRECTORY"); state != "" {
+		q.Dir = filepath.Join(state, "queue")
+	}
+	if n == nil {
+		return q
+	}
+	m := s.mapping(n, "queue")
+	if n := m.get("dir"); n != nil {
+		q.Dir = beside(s.file, s.text(n, "dir"))
+	}
+	q.Limit = s.size(m.get("limit"), "limit", q.Limit, 1<<20)
+	switch n := m.get("sync"); {
+	case n == nil:
+	case n.Value == "always":
+		q.Sync = 0
+	case n.Value == "never":
+		q.Sync = -1
+	default:
+		q.Sync = s.duration(n, "sync", q.Sync, 10*time.Millisecond, time.Minute)
+	}
+	m.done()
+	return q
+}
+
+var sizeForm = regexp.MustCompile(`^(\d+)\s*([KMGT]i?B|B)$`)
+
+// size returns a number of bytes of at least lo, otherwise where it is not
+// given (or is wrong).
+func (s *source) size(n *yaml.Node, what string, otherwise, lo int64) int64 {
+	if n == nil {
+		return otherwise
+	}
+	text := s.text(n, what)
+	part := sizeForm.FindStringSubmatch(text)
+	if part == nil {
+		s.fault(n, "%s is %q; write a number and its unit, for example 500MB or 2GiB", what, text)
+		return otherwise
+	}
+	size, err := strconv.ParseInt(part[1], 10, 64)
+	unit := int64(1)
+	if power := strings.IndexByte("BKMGT", part[2][0]); strings.Contains(part[2], "i") {
+		unit = 1 << (10 * power)
+	} else {
+		for range power {
+			unit *= 1000
+		}
+	}
+	if err != nil || size > (1<<62)/unit || size*unit < lo {
+		s.fault(n, "%s is %s; it must be at least %d bytes", what, text, lo)
+		return otherwise
+	}
+	return size * unit
 }
 
 // url returns a URL with one of the schemes and a host.

@@ -12,15 +12,24 @@ import (
 type Site struct {
 	Name    string // praha-1
 	Agent   string // edge-1
-	Influx  *Influx
-	MQTT    *MQTT
+	Influx  []*Influx
+	MQTT    []*MQTT
+	Queue   Queue
 	Wall    string // host:port to serve the wall on; "" for none
 	Buses   []*Bus // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
 }
 
+// Queue says where readings wait for their outputs.
+type Queue struct {
+	Dir   string        // holds a folder for each output; "": in memory
+	Limit int64         // bytes, for each output
+	Sync  time.Duration // to the disk at least so often; 0: every reading before the next, < 0: never
+}
+
 // Influx is an InfluxDB output: the v2 write API, which 1.8 also serves.
 type Influx struct {
+	Name   string // unique among the outputs, and that of its queue's folder
 	URL    string
 	Org    string
 	Bucket string
@@ -30,6 +39,7 @@ type Influx struct {
 // MQTT is an MQTT 3.1.1 output. With Embedded set the agent serves a broker
 // there itself and URL is "".
 type MQTT struct {
+	Name      string // as of Influx
 	URL       string // mqtt://, mqtts://, ws:// or wss://
 	Embedded  string // host:port to listen on
 	Username  string

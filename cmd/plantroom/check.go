@@ -7,11 +7,11 @@ import (
 )
 
 type checkCmd struct {
-	Config string `arg:"" name:"file" help:"The configuration." default:"plantroom.yaml"`
+	configFile
 }
 
 func (cmd *checkCmd) Run(c *console) error {
-	site, err := config.Load(cmd.Config)
+	site, err := config.Load(cmd.path())
 	if err != nil {
 		return err
 	}
@@ -19,29 +19,33 @@ func (cmd *checkCmd) Run(c *console) error {
 	for _, d := range site.Devices {
 		classes[d.Profile.Class]++
 	}
-	fmt.Fprintf(c.out, "%s is right: site %s, agent %s, %d devices\n", cmd.Config, site.Name, site.Agent, len(site.Devices))
+	fmt.Fprintf(c.out, "%s is right: site %s, agent %s, %d devices\n", cmd.path(), site.Name, site.Agent, len(site.Devices))
 	for _, class := range config.Classes() {
 		if n := classes[class]; n > 0 {
 			fmt.Fprintf(c.out, "  %-12s %d\n", class, n)
 		}
 	}
-	for _, to := range outputs(site) {
+	to := outputs(site)
+	for _, to := range to {
 		fmt.Fprintf(c.out, "to %s\n", to)
+	}
+	if len(to) == 0 {
+		fmt.Fprintln(c.out, "to nowhere: the site has no outputs")
 	}
 	return nil
 }
 
 // outputs says where a site's readings go.
 func outputs(site *config.Site) (to []string) {
-	if o := site.Influx; o != nil {
+	for _, o := range site.Influx {
 		to = append(to, fmt.Sprintf("InfluxDB %s, bucket %s", o.URL, o.Bucket))
 	}
-	switch o := site.MQTT; {
-	case o == nil:
-	case o.Embedded != "":
-		to = append(to, "the embedded MQTT broker on "+o.Embedded)
-	default:
-		to = append(to, "MQTT "+o.URL)
+	for _, o := range site.MQTT {
+		if o.Embedded != "" {
+			to = append(to, "the embedded MQTT broker on "+o.Embedded)
+		} else {
+			to = append(to, "MQTT "+o.URL)
+		}
 	}
 	return to
 }

@@ -8,8 +8,10 @@ import (
 	"io"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,7 +26,7 @@ type readCmd struct {
 	Device string `arg:"" optional:"" help:"The id of a device of the configuration."`
 	Config string `help:"The configuration that the device is in." placeholder:"FILE" xor:"where"`
 
-	Profile string `help:"The profile of a device that is in no configuration, or auto to recognise it." placeholder:"NAME|auto"`
+	Profile string `help:"The profile of a device that is in no configuration, the file of a profile of your own, or auto to recognise the device." placeholder:"NAME|FILE.yaml|auto"`
 	SNMP    string `name:"snmp" help:"Ask this SNMP agent." placeholder:"HOST[:PORT]" xor:"where"`
 	Modbus  string `help:"Ask this Modbus TCP device or gateway." placeholder:"HOST[:PORT]" xor:"where"`
 	Unit    int    `help:"The Modbus unit id." default:"1"`
@@ -116,6 +118,15 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 	profiles, err := config.Embedded()
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasSuffix(cmd.Profile, ".yaml") {
+		text, err := os.ReadFile(cmd.Profile)
+		if err != nil {
+			return nil, err
+		}
+		if profiles[cmd.Profile], err = config.ParseProfile(cmd.Profile, text); err != nil {
+			return nil, err
+		}
 	}
 	d := &config.Device{Every: time.Second, Timeout: cmd.Timeout}
 	if cmd.SNMP != "" {

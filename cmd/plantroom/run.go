@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,11 +21,19 @@ import (
 )
 
 type runCmd struct {
-	Config string `arg:"" name:"file" help:"The configuration." default:"plantroom.yaml"`
+	configFile
 }
 
+// A configFile is how a command is told its configuration: FILE or --config FILE.
+type configFile struct {
+	File   string `arg:"" optional:"" help:"The configuration (plantroom.yaml)."`
+	Config string `help:"The same." placeholder:"FILE"`
+}
+
+func (f configFile) path() string { return cmp.Or(f.Config, f.File, "plantroom.yaml") }
+
 func (cmd *runCmd) Run(ctx context.Context, c *console) error {
-	site, err := config.Load(cmd.Config)
+	site, err := config.Load(cmd.path())
 	if err != nil {
 		return err
 	}
@@ -73,30 +82,41 @@ func logStats(log *slog.Logger, msg string, a *agent.Agent) {
 type station struct {
 	agent  *agent.Agent
 	broker *mqtt.Broker // nil where the site has none of its own
-	sinks  []interface{ Close() error }
+	sinks  []closingSink
 }
 
-// queueLimit bounds what one output may keep in memory, in bytes.
-const queueLimit = 64 << 20
+// A closingSink is a sink with a connection to give up.
+type closingSink interface {
+	agent.Sink
+	Close() error
+}
 
 // newStation makes the agent of a site, with its outputs, and starts the
 // embedded broker where there is one. Nothing is polled yet.
-func newStation(site *config.Site, log *slog.Logger) (*station, error) {
-	s := &station{}
+func newStation(site *config.Site, log *slog.Logger) (s *station, err error) {
+	s = &station{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
 	buses := drivers.Build(site, log)
 	var outlets []*agent.Outlet
-	if o := site.Influx; o != nil {
+	outlet := func(name string, sink closingSink, linger time.Duration) {
+		s.sinks = append(s.sinks, sink)
+		outlets = append(outlets, agent.NewOutlet(name, sink, queue.NewMemory(int(site.Queue.Limit)), linger))
+	}
+	for _, o := range site.Influx {
 		sink, err := influx.New(influx.Options{
 			URL: o.URL, Org: o.Org, Bucket: o.Bucket, Token: o.Token.Reveal(), Site: site.Name, Log: log,
 		})
 		if err != nil {
 			return nil, err
 		}
-		s.sinks = append(s.sinks, sink)
 		// Polls of one slot are written together; half a second is nothing on a chart.
-		outlets = append(outlets, agent.NewOutlet("influx", sink, queue.NewMemory(queueLimit), 500*time.Millisecond))
+		outlet(o.Name, sink, 500*time.Millisecond)
 	}
-	if o := site.MQTT; o != nil {
+	for _, o := range site.MQTT {
 		url := o.URL
 		if o.Embedded != "" {
 			broker, err := mqtt.Listen(o.Embedded, o.Username, o.Password.Reveal(), log)
@@ -113,8 +133,7 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.sinks = append(s.sinks, sink)
-		outlets = append(outlets, agent.NewOutlet("mqtt", sink, queue.NewMemory(queueLimit), 20*time.Millisecond))
+		outlet(o.Name, sink, 20*time.Millisecond)
 	}
 	s.agent = agent.New(buses, outlets, log)
 	return s, nil
