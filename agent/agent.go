@@ -16,59 +16,137 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// flushFor is how long a stopping agent goes on delivering what it has queued.
+// flushFor is how long an outlet that is to stop goes on delivering what it
+// has queued.
 const flushFor = 3 * time.Second
 
 // An Agent polls the buses of a site and delivers what they say.
 type Agent struct {
-	Latest  *Latest
+	Latest *Latest
+	log    *slog.Logger
+
+	mu      sync.Mutex // over buses, running and what Run and Apply do with them
+	ctx     context.Context
 	buses   []*Bus
-	outlets []*Outlet
-	log     *slog.Logger
+	outlets atomic.Pointer[[]*Outlet] // read by the buses' goroutines
+	running map[any]*task             // of each bus and outlet, while Run runs
 
 	polls, failures, skipped atomic.Uint64
 }
 
+// A task is a goroutine that can be told to stop.
+type task struct {
+	finish context.CancelFunc // end in order
+	stop   context.CancelFunc // end at once
+	done   chan struct{}
+}
+
 // New returns an agent that is not running yet. It owns the buses from then on.
 func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
-	var devices []*Device
-	for _, b := range buses {
-		devices = append(devices, b.Devices()...)
-	}
-	return &Agent{Latest: newLatest(devices), buses: buses, outlets: outlets, log: log}
+	a := &Agent{Latest: newLatest(), log: log, running: map[any]*task{}}
+	a.buses = buses
+	a.outlets.Store(&outlets)
+	a.Latest.have(buses)
+	return a
 }
 
 // Run polls and delivers until ctx ends, then delivers for a moment longer
 // what is still queued, closes the buses and returns what went wrong in
-// closing them.
+// closing them. An agent runs once.
 func (a *Agent) Run(ctx context.Context) error {
-	var buses, outlets sync.WaitGroup
-	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	waiting, finish := context.WithCancel(deliver)
-	defer finish()
-	for _, o := range a.outlets {
-		outlets.Go(func() { o.run(deliver, waiting, a.log) })
-	}
-	for _, b := range a.buses {
-		buses.Go(func() { b.run(ctx, a.log, a.publish) })
-	}
+	a.mu.Lock()
+	a.ctx = ctx
+	a.start()
+	a.mu.Unlock()
 	<-ctx.Done()
-	buses.Wait()
-	var errs []error
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err := a.end(a.buses)
+	a.flush(*a.outlets.Load())
+	return err
+}
+
+// Apply replaces what a running agent polls and where it delivers. Buses and
+// outlets that it has already go on untouched; the others stop before the new
+// ones start: buses at once, and outlets when their queues are empty or a
+// moment has passed. It returns what went wrong in closing buses.
+func (a *Agent) Apply(buses []*Bus, outlets []*Outlet) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx == nil || a.ctx.Err() != nil {
+		return errors.New("the agent does not run")
+	}
+	err := a.end(slices.DeleteFunc(slices.Clone(a.buses), func(b *Bus) bool { return slices.Contains(buses, b) }))
+	old := *a.outlets.Load()
+	// Nobody may put into an outlet that is about to be flushed.
+	a.outlets.Store(&outlets)
+	a.flush(slices.DeleteFunc(slices.Clone(old), func(o *Outlet) bool { return slices.Contains(outlets, o) }))
+	a.buses = buses
+	a.Latest.have(buses)
+	a.start()
+	return err
+}
+
+// start runs the buses and outlets that are not running.
+func (a *Agent) start() {
+	for _, o := range *a.outlets.Load() {
+		if a.running[o] == nil {
+			ctx, stop := context.WithCancel(context.WithoutCancel(a.ctx))
+			waiting, finish := context.WithCancel(ctx)
+			a.running[o] = launch(finish, stop, func() { o.run(ctx, waiting, a.log) })
+		}
+	}
 	for _, b := range a.buses {
+		if a.running[b] == nil {
+			ctx, stop := context.WithCancel(a.ctx)
+			a.running[b] = launch(stop, stop, func() { b.run(ctx, a.log, a.publish) })
+		}
+	}
+}
+
+func launch(finish, stop context.CancelFunc, run func()) *task {
+	t := &task{finish: finish, stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(t.done)
+		run()
+	}()
+	return t
+}
+
+// end stops buses and closes them.
+func (a *Agent) end(buses []*Bus) error {
+	for _, b := range buses {
+		a.running[b].stop()
+	}
+	var errs []error
+	for _, b := range buses {
+		<-a.running[b].done
+		delete(a.running, b)
 		errs = append(errs, b.Close())
 	}
-	finish()
-	limit := time.AfterFunc(flushFor, stop)
-	defer limit.Stop()
-	outlets.Wait()
 	return errors.Join(errs...)
+}
+
+// flush stops outlets when they have delivered what they have, or after a
+// moment.
+func (a *Agent) flush(outlets []*Outlet) {
+	for _, o := range outlets {
+		t := a.running[o]
+		t.finish()
+		limit := time.AfterFunc(flushFor, t.stop)
+		defer limit.Stop()
+	}
+	for _, o := range outlets {
+		<-a.running[o].done
+		a.running[o].stop()
+		delete(a.running, o)
+	}
 }
 
 // publish hands a poll on; it is called by every bus's goroutine.
@@ -79,7 +157,7 @@ func (a *Agent) publish(p *Poll) {
 		a.failures.Add(1)
 	}
 	a.Latest.update(p)
-	for _, o := range a.outlets {
+	for _, o := range *a.outlets.Load() {
 		o.put(p.Readings, a.log)
 	}
 }

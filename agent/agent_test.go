@@ -173,3 +173,59 @@ func runAgentInBubble(t *testing.T, d time.Duration, sink Sink) {
 		t.Error(err)
 	}
 }
+
+// TestApply exchanges one of two buses and the outlet of a running agent.
+func TestApply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := func(id string) (*scripted, *Bus) {
+			s := newScripted(id, time.Second, answersIn(10*time.Millisecond))
+			b := NewBus(id)
+			b.Add(s.device, s, metricUp, metricDuration)
+			return s, b
+		}
+		a, busA := bus("a")
+		b, busB := bus("b")
+		c, busC := bus("c")
+		first, second := &recordingSink{}, &recordingSink{}
+		ag := New([]*Bus{busA, busB}, []*Outlet{NewOutlet("first", first, newListQueue(), 300*time.Millisecond)}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- ag.Run(ctx) }()
+		time.Sleep(5500 * time.Millisecond)
+		if err := ag.Apply([]*Bus{busC, busA}, []*Outlet{NewOutlet("second", second, newListQueue(), 0)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		var ids []string
+		for _, s := range ag.Latest.All() {
+			ids = append(ids, s.Device.ID)
+		}
+		if strings.Join(ids, " ") != "c a" {
+			t.Errorf("devices after Apply: %v", ids)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if len(a.polls) != 11 {
+			t.Errorf("the device that stays had %d polls in 10.5 s", len(a.polls))
+		}
+		for i, at := range a.polls[1:] {
+			if at.Sub(a.polls[i]) != time.Second {
+				t.Errorf("the device that stays was polled at %v and then at %v", a.polls[i], at)
+			}
+		}
+		if len(b.polls) != 6 || len(c.polls) != 6 {
+			t.Errorf("polls of the device that goes: %d, of the one that comes: %d", len(b.polls), len(c.polls))
+		}
+		if sent := len(strings.Join(first.sent, "")); sent != 12 {
+			t.Errorf("the outlet that goes sent %d of 12", sent)
+		}
+		if sent := len(strings.Join(second.sent, "")); sent != 11 {
+			t.Errorf("the outlet that comes sent %d of 11", sent)
+		}
+		if err := ag.Apply(nil, nil); err == nil {
+			t.Error("an agent that has stopped takes a new configuration")
+		}
+	})
+}

@@ -25,20 +25,34 @@ type Status struct {
 	Readings []Reading // of the last poll, up and poll_duration first
 }
 
-func newLatest(devices []*Device) *Latest {
-	l := &Latest{byID: map[string]*Status{}}
-	for _, d := range devices {
-		s := &Status{Device: d}
-		l.devices = append(l.devices, s)
-		l.byID[d.ID] = s
+func newLatest() *Latest { return &Latest{byID: map[string]*Status{}} }
+
+// have makes the devices on buses the ones that there are. Those that were
+// there before keep their status.
+func (l *Latest) have(buses []*Bus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.byID
+	l.devices, l.byID = nil, map[string]*Status{}
+	for _, b := range buses {
+		for _, d := range b.Devices() {
+			s := before[d.ID]
+			if s == nil || s.Device != d {
+				s = &Status{Device: d}
+			}
+			l.devices = append(l.devices, s)
+			l.byID[d.ID] = s
+		}
 	}
-	return l
 }
 
 func (l *Latest) update(p *Poll) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.byID[p.Device.ID]
+	if s == nil || s.Device != p.Device {
+		return // it has just been replaced
+	}
 	if up := p.Err == nil; s.Polled.IsZero() || s.Up != up {
 		s.Up, s.Since = up, p.Time
 	}
