@@ -426,11 +426,7 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 			}
 		}
 		if rows != nil {
-			point.Rows = map[string]string{}
-			pairs, _ := r.pairs(rows, "rows")
-			for _, p := range pairs {
-				point.Rows[p.key.Value] = r.text(p.value, "rows")
-			}
+			point.Rows = r.rows(rows, point.NameOID != "")
 		}
 		if where != nil {
 			pairs, _ := r.pairs(where, "where")
@@ -449,6 +445,67 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 		}
 	}
 	return p
+}
+
+var indexForm = regexp.MustCompile(`^(\d+|\*)(\.(\d+|\*))*$`)
+
+// rows reads which rows of a table a point takes, and the channel of each.
+func (r *profileReader) rows(n *yaml.Node, named bool) map[string]string {
+	rows := map[string]string{}
+	pairs, _ := r.pairs(n, "rows")
+	for i, p := range pairs {
+		index, channel := p.key.Value, r.text(p.value, "rows")
+		if !indexForm.MatchString(index) {
+			r.fault(p.key, "rows has %s, which is no index; write numbers and dots, or * for any one number: 1.*.4", index)
+			continue
+		}
+		rows[index] = channel
+		if bad := placeholders(channel, true); bad != "" {
+			r.fault(p.value, "channel has %s; a row's can have {index}, {1}, {2}, {-1} and {name}", bad)
+			continue
+		}
+		if !named && strings.Contains(channel, "{name}") {
+			r.fault(p.value, "channel has {name}, and the point has no name column: name: OID")
+		}
+		if star := untold(index, channel); star > 0 {
+			r.fault(p.value, "channel %q is the same for all the rows that %s stands for; put {%d} in it", channel, index, star)
+		}
+		for _, other := range pairs[:i] {
+			if overlap(index, other.key.Value) {
+				r.fault(p.key, "rows has %s and, at line %d, %s; a row can be both", index, other.key.Line, other.key.Value)
+			}
+		}
+	}
+	return rows
+}
+
+// untold returns the place of an index's first * that a channel does not tell,
+// 0 where it tells them all.
+func untold(index, channel string) int {
+	if strings.Contains(channel, "{index}") || strings.Contains(channel, "{name}") {
+		return 0
+	}
+	parts := strings.Split(index, ".")
+	for i, part := range parts {
+		if part == "*" && !strings.Contains(channel, fmt.Sprintf("{%d}", i+1)) && !strings.Contains(channel, fmt.Sprintf("{%d}", i-len(parts))) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// overlap reports whether a row can match two indexes that both have a *.
+func overlap(a, b string) bool {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	if len(as) != len(bs) || !slices.Contains(as, "*") || !slices.Contains(bs, "*") {
+		return false
+	}
+	for i := range as {
+		if as[i] != bs[i] && as[i] != "*" && bs[i] != "*" {
+			return false
+		}
+	}
+	return true
 }
 
 var placeholder = regexp.MustCompile(`\{[^}]*\}?`)

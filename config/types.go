@@ -15,8 +15,10 @@ type Site struct {
 	Influx  []*Influx
 	MQTT    []*MQTT
 	Queue   Queue
-	Wall    string // host:port to serve the wall on; "" for none
-	Buses   []*Bus // in the order of the file; those that devices have of their own are not among them
+	Watch   bool     // load again when one of Files changes
+	Files   []string // the files that were read, and the folders that were looked into
+	Wall    string   // host:port to serve the wall on; "" for none
+	Buses   []*Bus   // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
 }
 
@@ -194,7 +196,9 @@ type SNMPProfile struct {
 
 // An SNMPPoint is one scalar or one column of a table. Where several points of
 // a profile have the same metric and channel, the first that the device has is
-// the one that counts.
+// the one that counts. Several points of a state count together, those that the
+// device has: the first with a word other than unknown for what its object says
+// decides. They may be about the same object, each with some of its values.
 type SNMPPoint struct {
 	Metric *agent.Metric
 	OID    string // a scalar's, with its instance; or
@@ -206,10 +210,15 @@ type SNMPPoint struct {
 	Channel string
 	// ChannelName is text or, starting with a digit 1. as OIDs do, NameOID is set instead.
 	ChannelName string
-	NameOID     string // the scalar or column that holds the channel's name
+	// NameOID is the scalar or column that holds the channel's name. Where the
+	// column's index is shorter than the row's, it is the one that the row's
+	// begins with.
+	NameOID string
 
-	// Rows maps a row's index to the channel it has instead of the pattern's;
-	// rows not in it are left out. nil takes all rows.
+	// Rows maps a row's index to the channel pattern it has instead of Channel;
+	// rows not in it are left out. nil takes all rows. A * in the index is any
+	// one number; a row belongs to the index without * that is its own, or else
+	// to the only one that it matches.
 	Rows map[string]string
 	// Where leaves out rows whose cell in another column is not one of the values.
 	Where []SNMPCondition

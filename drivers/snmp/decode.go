@@ -46,37 +46,29 @@ func newDecoder(c *config.Conversion, m *agent.Metric, decimals int) decoder {
 	return d
 }
 
-// decode returns the value, for a state its code and, with code 0, what was
-// said. ok is false where the agent says nothing: no such object, a sentinel,
-// text without a number.
-func (d *decoder) decode(v *gosnmp.SnmpPDU) (value float64, said string, ok bool) {
+// decode returns the value, for a state its code: 0 where there is no word for
+// what is said. ok is false where the agent says nothing: no such object, a
+// sentinel, text without a number.
+func (d *decoder) decode(v *gosnmp.SnmpPDU) (value float64, ok bool) {
 	raw, isNumber := number(v)
 	if isNumber {
 		for _, a := range d.absent {
 			if raw == a {
-				return 0, "", false
+				return 0, false
 			}
 		}
 	}
 	if d.codes != nil {
 		var buf [32]byte
 		text := appendText(buf[:0], v)
-		if code, known := d.codes[string(text)]; known {
-			if code == 0 {
-				return 0, printable(text), true
-			}
-			return float64(code), "", true
-		}
-		if len(text) == 0 {
-			return 0, "", false
-		}
-		return 0, printable(text), true
+		code, known := d.codes[string(text)]
+		return float64(code), known || len(text) > 0
 	}
 	if !isNumber {
-		return 0, "", false
+		return 0, false
 	}
 	value = raw*d.mul/d.div + d.offset
-	return value, "", agent.Finite(value)
+	return value, agent.Finite(value)
 }
 
 // number returns the number that v is, or that its text begins with.

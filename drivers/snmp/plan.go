@@ -12,38 +12,56 @@ import (
 	"plantroom/config"
 )
 
-// A cell is one object of the device that each poll reads.
+// A cell is what one reading of each poll is made of.
 type cell struct {
-	decoder
-	point *agent.Point
-	oid   string // with a leading dot
-	size  int    // what its value takes in an answer
-	from  int    // the profile's point that it is of
-	left  left
+	point *agent.Point // of the first of ways
+	ways  []way        // in the profile's order; several only of a state
 }
 
-// left says why a cell is not asked for until the next survey.
+// A way is one point of the profile at one object of the device.
+type way struct {
+	decoder
+	object *object
+	point  *agent.Point
+	from   int // the index of the profile's point
+}
+
+// An object is one that each poll asks the device for, once, however many
+// cells it is for.
+type object struct {
+	oid    string // with a leading dot
+	size   int    // what its value takes in an answer
+	left   left
+	answer *answer // to the last request; nil when it was not asked for
+}
+
+// left says why an object is not asked for until the next survey.
 type left struct {
 	gone   bool  // asking for it fails the whole request
 	failed error // the agent would not say
 }
 
-// A request is the cells that one GET asks for.
+// A request is the objects that one GET asks for.
 type request struct {
-	oids  []string // of cells
-	cells []*cell
+	oids    []string // of objects
+	objects []*object
+	answers []answer // to be filled in, one for each
 }
 
 // plan makes cells of what a survey found, in the profile's order. Where
 // several points of the profile have the same metric and channel, it is the
 // first whose object the device has; one that has a value goes before one that
-// gives a sentinel. What is as it was before stays the same Point, and of what
-// the survey could not find out the cells from before stay.
+// gives a sentinel. Of a state it is all of them. What is as it was before
+// stays the same Point, and of what the survey could not find out the cells
+// from before stay.
 func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []cell) []cell {
 	known := make(map[agent.Point]*agent.Point, len(before))
-	for i := range before {
-		known[*before[i].point] = before[i].point
+	for _, c := range before {
+		for _, w := range c.ways {
+			known[*w.point] = w.point
+		}
 	}
+	objects := make(map[string]*object, len(before))
 	type key struct {
 		metric  *agent.Metric
 		channel string
@@ -54,24 +72,33 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []c
 	}
 	taken := map[key]place{}
 	var cells []cell
-	put := func(c cell, value bool) {
-		k := key{c.point.Metric, c.point.Channel}
+	put := func(w way, value bool) {
+		k := key{w.point.Metric, w.point.Channel}
 		p, again := taken[k]
 		switch {
 		case !again:
 			taken[k] = place{len(cells), value}
-			cells = append(cells, c)
+			cells = append(cells, cell{w.point, []way{w}})
+		case w.codes != nil:
+			cells[p.at].ways = append(cells[p.at].ways, w)
 		case value && !p.value:
 			taken[k] = place{p.at, value}
-			cells[p.at] = c
+			cells[p.at] = cell{w.point, []way{w}}
 		}
 	}
 	for from := range points {
 		p := &points[from]
 		if s.incomplete(p) {
 			for _, c := range before {
-				if c.from == from {
-					put(c, true)
+				for _, w := range c.ways {
+					if w.from != from {
+						continue
+					}
+					if oid := w.object.oid; objects[oid] == nil {
+						objects[oid] = &object{oid: oid, size: w.object.size, left: w.object.left}
+					}
+					w.object = objects[w.object.oid]
+					put(w, true)
 				}
 			}
 			continue
@@ -99,24 +126,83 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []c
 			if same := known[*point]; same != nil {
 				point = same
 			}
-			c := cell{decoder: newDecoder(&p.Conversion, p.Metric, decimals), point: point, oid: oid, size: valueBytes(v), from: from}
-			_, _, value := c.decode(v)
-			put(c, value)
+			if objects[oid] == nil {
+				objects[oid] = &object{oid: oid}
+			}
+			o := objects[oid]
+			o.size, o.left = valueBytes(v), left{}
+			w := way{newDecoder(&p.Conversion, p.Metric, decimals), o, point, from}
+			_, value := w.decode(v)
+			put(w, value)
 		}
 	}
 	return cells
 }
 
-// rowsOf returns the indexes of the rows that a column has, or that the
-// profile names; for a scalar one row "".
-func rowsOf(p *config.SNMPPoint, s *survey) []string {
+// equal reports whether two cells are of the same Point and read the same objects.
+func (c cell) equal(other cell) bool {
+	return c.point == other.point && slices.EqualFunc(c.ways, other.ways, func(a, b way) bool { return a.object.oid == b.object.oid })
+}
+
+// listed reports whether a column's point names each of the rows that it is about.
+func listed(p *config.SNMPPoint) bool {
+	if p.Rows == nil {
+		return false
+	}
+	for index := range p.Rows {
+		if strings.Contains(index, "*") {
+			return false
+		}
+	}
+	return true
+}
+
+// rowsOf returns the indexes of the rows that a column has and the profile
+// wants, or all that the profile names; for a scalar one row "".
+func rowsOf(p *config.SNMPPoint, s *survey) (rows []string) {
 	switch {
 	case p.Table == "":
 		return []string{""}
 	case p.Rows == nil:
 		return s.rows[dotted(p.Table)]
+	case listed(p):
+		return slices.SortedFunc(maps.Keys(p.Rows), compareOIDs)
 	}
-	return slices.SortedFunc(maps.Keys(p.Rows), compareOIDs)
+	for _, row := range s.rows[dotted(p.Table)] {
+		if _, ok := rowChannel(p.Rows, row); ok {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// rowChannel returns the channel pattern that a point's rows have for a row:
+// that of its index, or else of the one index with a * that it matches.
+func rowChannel(rows map[string]string, row string) (pattern string, ok bool) {
+	if pattern, ok = rows[row]; ok {
+		return pattern, true
+	}
+	for index, pattern := range rows {
+		if strings.Contains(index, "*") && matches(index, row) {
+			return pattern, true
+		}
+	}
+	return "", false
+}
+
+// matches reports whether row is index, where a * of index is any one number.
+func matches(index, row string) bool {
+	for {
+		want, indexRest, more := strings.Cut(index, ".")
+		got, rowRest, moreRow := strings.Cut(row, ".")
+		if want != got && want != "*" || more != moreRow {
+			return false
+		}
+		if !more {
+			return true
+		}
+		index, row = indexRest, rowRest
+	}
 }
 
 // compareOIDs orders OIDs and indexes as an agent's walk does.
@@ -165,14 +251,15 @@ func channelOf(p *config.SNMPPoint, s *survey, row string) (channel, name string
 	name = p.ChannelName
 	if p.NameOID != "" {
 		name = ""
-		if v := s.beside(p.NameOID, row); v != nil {
+		if v := s.name(p.NameOID, row); v != nil {
 			name = text(v)
 		}
 	}
-	if channel, named := p.Rows[row]; named && row != "" {
-		return channel, name
+	pattern, ok := rowChannel(p.Rows, row)
+	if !ok {
+		pattern = p.Channel
 	}
-	return expand(p.Channel, row, name), name
+	return expand(pattern, row, name), name
 }
 
 // expand fills in a channel pattern: {index} is the row's whole index, {1} and
@@ -222,32 +309,63 @@ func component(index string, n int) string {
 	return parts[n-1]
 }
 
-// pack divides the cells among requests.
-func pack(cells []cell, c *client) []request {
+// pack divides the objects of cells among requests. The answers are those of
+// all requests, one after the other.
+func pack(cells []cell, c *client) (requests []request, answers []answer) {
 	var oids []string
-	var ask []*cell
+	var ask []*object
+	seen := make(map[*object]bool, len(cells))
 	for i := range cells {
-		if cells[i].left == (left{}) {
-			ask, oids = append(ask, &cells[i]), append(oids, cells[i].oid)
+		for j := range cells[i].ways {
+			o := cells[i].ways[j].object
+			if seen[o] {
+				continue
+			}
+			seen[o], o.answer = true, nil
+			if o.left == (left{}) {
+				ask, oids = append(ask, o), append(oids, o.oid)
+			}
 		}
 	}
-	var requests []request
-	for len(ask) > 0 {
-		n := c.fits(oids, func(i int) int { return ask[i].size })
-		requests = append(requests, request{oids[:n:n], ask[:n:n]})
-		oids, ask = oids[n:], ask[n:]
+	answers = make([]answer, len(ask))
+	for i, o := range ask {
+		o.answer = &answers[i]
 	}
-	return requests
+	for at := 0; at < len(ask); {
+		n := c.fits(oids[at:], func(i int) int { return ask[at+i].size })
+		to := at + n
+		requests = append(requests, request{oids[at:to:to], ask[at:to:to], answers[at:to:to]})
+		at = to
+	}
+	return requests, answers
 }
 
-// reading appends what v says of the cell, or nothing where it says nothing.
-func (c *cell) reading(dst []agent.Reading, v *gosnmp.SnmpPDU) []agent.Reading {
-	value, said, ok := c.decode(v)
-	switch {
-	case !ok:
-		return dst
-	case c.codes != nil:
-		return append(dst, c.point.Stated(int(value), said))
+// reading appends what the answers of this poll say of the cell, or nothing
+// where they say nothing.
+func (c *cell) reading(dst []agent.Reading) []agent.Reading {
+	var unmapped *gosnmp.SnmpPDU // the first that says what no word is for
+	for i := range c.ways {
+		w := &c.ways[i]
+		o := w.object
+		if o.left.failed != nil {
+			return append(dst, c.point.Failed(o.left.failed))
+		}
+		if o.answer == nil || absent(o.answer.pdu.Type) {
+			continue
+		}
+		v := &o.answer.pdu
+		switch value, ok := w.decode(v); {
+		case !ok:
+		case w.codes == nil:
+			return append(dst, c.point.Measured(value))
+		case value != 0:
+			return append(dst, c.point.Stated(int(value), ""))
+		case unmapped == nil:
+			unmapped = v
+		}
 	}
-	return append(dst, c.point.Measured(value))
+	if unmapped != nil {
+		dst = append(dst, c.point.Stated(0, text(unmapped)))
+	}
+	return dst
 }

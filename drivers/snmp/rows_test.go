@@ -267,6 +267,12 @@ func TestRowPatterns(t *testing.T) {
 			p.Rows = map[string]string{"2.10": "B", "1.10": "A", "7.7": "none"}
 			p.Decimals = "1.3.6.1.4.1.9.1.4"
 		}, []string{"v[A]=221.5", "v[B]=2225"}},
+		{"rows of a kind", func(p *config.SNMPPoint) {
+			p.Rows = map[string]string{"*.10": "outlet {1}", "1.11": "the {2}th", "*": "{1}", "*.*.*": "{index}"}
+		}, []string{"v[outlet 1]=2215", "v[the 11th]=2216", "v[outlet 2]=2225"}},
+		{"rows of a kind by name", func(p *config.SNMPPoint) {
+			p.Rows, p.NameOID = map[string]string{"1.*": "{name} {-1}"}, "1.3.6.1.4.1.9.1.5"
+		}, []string{"v[Rack A 10]=2215", "v[Rack A 11]=2216"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := rows("v", col, "{index}")
@@ -281,6 +287,35 @@ func TestRowPatterns(t *testing.T) {
 		want(t, poll(t, src), "v[main]=1")
 		if name := src.cells[0].point.ChannelName; name != "The cabinet" {
 			t.Errorf("channel name %q", name)
+		}
+	})
+	t.Run("names of whole units", func(t *testing.T) {
+		names := map[string]string{"1.1.1": "CA1, second stage", "1.1": "CA1", "1.2": "CA2", "3": "CA3"}
+		for index, name := range names {
+			agent.set("1.3.6.1.4.1.9.2.2."+index, name)
+		}
+		all := []string{"1.1.1", "1.1.2", "1.2.1", "2.1.1", "3.1.1"}
+		for _, index := range all {
+			agent.set("1.3.6.1.4.1.9.2.1."+index, 20)
+		}
+		p := rows("v", "1.3.6.1.4.1.9.2.1", "unit {index}")
+		p.NameOID = "1.3.6.1.4.1.9.2.2"
+		some := p
+		some.Rows = map[string]string{}
+		for _, index := range all {
+			some.Rows[index] = "unit " + index
+		}
+		for how, p := range map[string]config.SNMPPoint{"walked": p, "listed": some} {
+			rs, err := agent.source(t, time.Second, p).Poll(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range rs {
+				got = append(got, r.Point.Channel+": "+r.Point.ChannelName)
+			}
+			t.Log(how)
+			want(t, got, "unit 1.1.1: CA1, second stage", "unit 1.1.2: CA1", "unit 1.2.1: CA2", "unit 2.1.1: ", "unit 3.1.1: CA3")
 		}
 	})
 	t.Run("rows are not walked", func(t *testing.T) {

@@ -13,6 +13,14 @@
 // never keeps a poll from its readings. What it finds unchanged keeps its
 // *agent.Point.
 //
+// Where several points of a profile are for one metric and channel, the first
+// that the device has is read and the others are not asked for. Of a state all
+// are read, for there is no one object that tells whether a UPS is on battery,
+// on bypass or neither: the first that says something the profile has a word
+// for decides, and where none does the state is unknown. One that the agent
+// refuses makes the reading Bad, unless one before it decides. The reading's
+// Point is always that of the first, whichever decides.
+//
 // What a device does not have (noSuchObject, noSuchInstance, Null, a version 1
 // agent's noSuchName, a sentinel of the profile, a text without a number) is
 // left out. A value that the agent refuses to give (genErr) is a Bad reading.
@@ -51,8 +59,7 @@ type Source struct {
 	cells    []cell // what the last survey found; nil before the first
 	requests []request
 	width    int      // the client's when requests was made
-	refused  []*cell  // those of cells that the agent would not give, until the next survey
-	answers  []answer // as many as the largest request asks for
+	answers  []answer // those of one poll, to all requests
 
 	survey   *survey   // under way; nil for none
 	surveyed time.Time // when the last one ended
@@ -110,32 +117,28 @@ func (s *Source) read(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 	changed := false
 	for i := range s.requests {
 		r := &s.requests[i]
-		out := s.answers[:len(r.oids)]
-		if err := s.client.get(ctx, r.oids, out); err != nil {
+		if err := s.client.get(ctx, r.oids, r.answers); err != nil {
 			return dst, err
 		}
-		for j := range out {
-			c, a := r.cells[j], &out[j]
-			switch {
+		for j, o := range r.objects {
+			switch a := &r.answers[j]; {
 			case a.failed != nil:
-				c.left.failed = a.failed
+				o.left.failed = a.failed
 				changed = true
 			case absent(a.pdu.Type):
-				c.left.gone = a.fatal
+				o.left.gone = a.fatal
 				changed = changed || a.fatal
 				s.soon()
-			default:
-				dst = c.reading(dst, &a.pdu)
 			}
 		}
-		clear(out)
 	}
+	for i := range s.cells {
+		dst = s.cells[i].reading(dst)
+	}
+	clear(s.answers)
 	if changed {
 		s.pack()
 		s.soon()
-	}
-	for _, c := range s.refused {
-		dst = append(dst, c.point.Failed(c.left.failed))
 	}
 	return dst, nil
 }
@@ -194,7 +197,7 @@ func (s *Source) learn() {
 	cells := plan(s.device, s.points, s.survey, s.cells)
 	failed := len(s.survey.failed) > 0
 	first := s.surveyed.IsZero()
-	same := slices.EqualFunc(cells, s.cells, func(a, b cell) bool { return a.point == b.point })
+	same := slices.EqualFunc(cells, s.cells, cell.equal)
 	s.survey, s.cells = nil, cells
 	s.surveyed = time.Now()
 	s.next = s.surveyed.Add(surveyEvery)
@@ -212,15 +215,6 @@ func (s *Source) soon() {
 }
 
 func (s *Source) pack() {
-	s.requests, s.refused, s.width = pack(s.cells, &s.client), nil, s.client.width
-	for i := range s.cells {
-		if s.cells[i].left.failed != nil {
-			s.refused = append(s.refused, &s.cells[i])
-		}
-	}
-	most := 0
-	for i := range s.requests {
-		most = max(most, len(s.requests[i].oids))
-	}
-	s.answers = make([]answer, most)
+	s.requests, s.answers = pack(s.cells, &s.client)
+	s.width = s.client.width
 }

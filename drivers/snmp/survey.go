@@ -71,7 +71,7 @@ func objects(p *config.SNMPPoint, yield func(oid string, column bool)) {
 		case oid == "":
 		case p.Table == "" || isScalar(oid):
 			yield(dotted(oid), false)
-		case p.Rows == nil:
+		case !listed(p):
 			yield(dotted(oid), true)
 		default:
 			for row := range p.Rows {
@@ -82,6 +82,13 @@ func objects(p *config.SNMPPoint, yield func(oid string, column bool)) {
 	one(p.OID)
 	one(p.Table)
 	one(p.NameOID)
+	if p.NameOID != "" && !isScalar(p.NameOID) && listed(p) {
+		for row := range p.Rows {
+			for row, more := shorter(row); more; row, more = shorter(row) {
+				yield(dotted(p.NameOID)+"."+row, false)
+			}
+		}
+	}
 	one(p.Decimals)
 	for _, w := range p.Where {
 		one(w.Column)
@@ -214,4 +221,27 @@ func (s *survey) beside(oid, row string) *gosnmp.SnmpPDU {
 		return s.value(dotted(oid))
 	}
 	return s.value(dotted(oid) + "." + row)
+}
+
+// name returns the value of a name column that goes with a row: the row's own
+// or, in a table of whole units, that of the unit that the row is a part of,
+// whose index the row's begins with.
+func (s *survey) name(oid, row string) *gosnmp.SnmpPDU {
+	for {
+		if v := s.beside(oid, row); v != nil {
+			return v
+		}
+		rest, more := shorter(row)
+		if !more {
+			return nil
+		}
+		row = rest
+	}
+}
+
+// shorter returns an index without its last number; more is false when it had
+// no other.
+func shorter(index string) (rest string, more bool) {
+	cut := strings.LastIndexByte(index, '.')
+	return index[:max(cut, 0)], cut > 0
 }
