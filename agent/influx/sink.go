@@ -16,7 +16,10 @@
 //
 // Lines are idempotent: the same one twice is one point. So whatever is not
 // confirmed is sent again. A line that the server will never take is found by
-// halving and left out, with a line of log that holds it and the reason.
+// halving, left out and counted; the first of its series is logged with the
+// reason. A server that takes none of a block, and does not say that it is the
+// lines' fault, keeps it waiting: then it is the server, or what stands in
+// front of it, that has to change.
 package influx
 
 import (
@@ -26,21 +29,25 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 	"github.com/influxdata/influxdb-client-go/v2/api"
 	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
-	influxlog "github.com/influxdata/influxdb-client-go/v2/log"
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
 	"plantroom/agent"
 )
 
-// writeTimeout bounds one write, from the connection to the answer.
-const writeTimeout = 15 * time.Second
+const (
+	writeTimeout = 15 * time.Second // of one write, from the connection to the answer
+	writeLimit   = 1 << 20          // bytes in one write: five thousand lines or so
+)
 
 // Options say which InfluxDB, and for which site.
 type Options struct {
@@ -60,11 +67,21 @@ type Sink struct {
 
 	enc     lineprotocol.Encoder
 	layouts map[*agent.Device]*layout
+
+	refused atomic.Uint64
+	told    map[string]bool // series of which a refused line was logged
+	tooOld  bool            // the last write held points that the server does not keep
 }
 
 // New returns a sink. It dials nothing.
 func New(o Options) (*Sink, error) {
-	influxlog.Log = nil // what fails is in the errors
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("the URL of InfluxDB is none; write for example http://10.1.0.5:8086")
+	case u.User != nil: // it would be in every error
+		return nil, errors.New("the URL of InfluxDB carries a user; write it as the token, USER:PASSWORD")
+	}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
@@ -76,7 +93,10 @@ func New(o Options) (*Sink, error) {
 	client := influxdb2.NewClientWithOptions(o.URL, o.Token, influxdb2.DefaultOptions().
 		SetPrecision(time.Millisecond).
 		SetHTTPClient(&http.Client{Transport: transport, Timeout: writeTimeout}))
-	s := &Sink{options: o, client: client, api: client.WriteAPIBlocking(o.Org, o.Bucket), layouts: map[*agent.Device]*layout{}}
+	s := &Sink{
+		options: o, client: client, api: client.WriteAPIBlocking(o.Org, o.Bucket),
+		layouts: map[*agent.Device]*layout{}, told: map[string]bool{},
+	}
 	s.enc.SetPrecision(lineprotocol.Millisecond)
 	return s, nil
 }
@@ -93,6 +113,7 @@ type layout struct {
 	points []*agent.Point
 	fields []fields // of each point
 	lines  []line
+	broken bool // a line of it cannot be encoded, and that was reported
 }
 
 type line struct {
@@ -101,8 +122,11 @@ type line struct {
 	readings    []int // indexes into points
 }
 
-// fields are the names that a metric's fields have.
-type fields struct{ value, code, raw, suspect string }
+// fields are the names that a metric's fields have, and the words of its states.
+type fields struct {
+	value, code, raw, suspect string
+	words                     []lineprotocol.Value
+}
 
 // Append encodes one poll of one device after dst.
 func (s *Sink) Append(dst []byte, rs []agent.Reading) []byte {
@@ -118,6 +142,13 @@ func (s *Sink) Append(dst []byte, rs []agent.Reading) []byte {
 	s.enc.Reset()
 	for i := range l.lines {
 		s.line(l, &l.lines[i], rs)
+	}
+	if err := s.enc.Err(); err != nil {
+		s.refused.Add(1)
+		if !l.broken {
+			l.broken = true
+			s.options.Log.Error("a line is left out, it cannot be encoded", "sink", "influx", "device", device.ID, "err", err)
+		}
 	}
 	return append(dst, s.enc.Bytes()...)
 }
@@ -142,7 +173,10 @@ func (s *Sink) layOut(rs []agent.Reading) *layout {
 		p := rs[i].Point
 		name := p.Metric.Name
 		l.points[i] = p
-		l.fields[i] = fields{name, name + "_code", name + "_raw", name + "_suspect"}
+		l.fields[i] = fields{value: name, code: name + "_code", raw: name + "_raw", suspect: name + "_suspect"}
+		for _, word := range p.Metric.States {
+			l.fields[i].words = append(l.fields[i].words, text(word))
+		}
 		k := key{p.Metric.Class, p.Channel}
 		n, ok := at[k]
 		if !ok {
@@ -180,10 +214,20 @@ func printable(text string) string {
 	return strings.TrimRight(text, `\`)
 }
 
+// text returns a string as a field can hold it.
+func text(s string) lineprotocol.Value {
+	v, _ := lineprotocol.StringValue(strings.ToValidUTF8(s, "?"))
+	return v
+}
+
 // line encodes the readings of one line, if there are any.
 func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
 	started := false
-	field := func(name string, v lineprotocol.Value) {
+	for _, i := range ln.readings {
+		r, f := &rs[i], &l.fields[i]
+		if r.Quality == agent.Bad || !agent.Finite(r.Value) {
+			continue
+		}
 		if !started {
 			started = true
 			s.enc.StartLine(ln.measurement)
@@ -191,30 +235,22 @@ func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
 				s.enc.AddTag(t.Name, t.Value)
 			}
 		}
-		s.enc.AddField(name, v)
-	}
-	for _, i := range ln.readings {
-		r, names := &rs[i], &l.fields[i]
-		if r.Quality == agent.Bad {
-			continue
-		}
-		if r.Point.Metric.Kind == agent.State {
-			word, _ := lineprotocol.StringValue(r.Word())
-			field(names.value, word)
-			field(names.code, lineprotocol.IntValue(int64(r.Value)))
-			if r.Raw != "" {
-				raw, _ := lineprotocol.StringValue(strings.ToValidUTF8(r.Raw, "?"))
-				field(names.raw, raw)
-			}
-			continue
-		}
-		v, ok := lineprotocol.FloatValue(r.Value)
+		v, _ := lineprotocol.FloatValue(r.Value)
 		switch {
-		case !ok:
+		case r.Point.Metric.Kind == agent.State:
+			code := int(r.Value)
+			if code < 0 || code >= len(f.words) {
+				code = 0
+			}
+			s.enc.AddField(f.value, f.words[code])
+			s.enc.AddField(f.code, lineprotocol.IntValue(int64(code)))
+			if r.Raw != "" {
+				s.enc.AddField(f.raw, text(r.Raw))
+			}
 		case r.Quality == agent.Suspect:
-			field(names.suspect, v)
+			s.enc.AddField(f.suspect, v)
 		default:
-			field(names.value, v)
+			s.enc.AddField(f.value, v)
 		}
 	}
 	if started {
@@ -222,19 +258,63 @@ func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
 	}
 }
 
+// Refused returns how many lines were left out, ever, because InfluxDB will
+// never take them. It may be called at any time.
+func (s *Sink) Refused() uint64 { return s.refused.Load() }
+
 // Send writes lines and returns nil when the server has taken them, or those
-// that it will never take are reported.
+// that it will never take are left out.
 func (s *Sink) Send(ctx context.Context, block []byte) error {
-	return s.send(ctx, string(block), &verdicts{})
+	var v verdicts
+	for lines := string(block); len(lines) > 0; {
+		n := len(lines)
+		if n > writeLimit {
+			n = 1 + strings.LastIndexByte(lines[:writeLimit], '\n')
+		}
+		if err := s.send(ctx, lines[:n], &v); err != nil {
+			return fmt.Errorf("write to %s bucket %s: %w", s.options.URL, s.options.Bucket, err)
+		}
+		lines = lines[n:]
+	}
+	if v.taken == 0 && v.unclear != nil {
+		return fmt.Errorf("write to %s bucket %s: no line is taken: %w", s.options.URL, s.options.Bucket, v.unclear)
+	}
+	for _, r := range v.refused {
+		s.leaveOut(r)
+	}
+	if (v.tooOld > 0) != s.tooOld {
+		s.tooOld = v.tooOld > 0
+		if s.tooOld {
+			s.options.Log.Warn("InfluxDB leaves out points, they are older than its bucket keeps", "sink", "influx", "points", v.tooOld)
+		} else {
+			s.options.Log.Info("no point is too old for InfluxDB any more", "sink", "influx")
+		}
+	}
+	s.refused.Add(uint64(v.tooOld))
+	return nil
 }
 
-// Verdicts count what the server made of the parts of a block.
-type verdicts struct{ taken, refused int }
+// Verdicts are what the server made of the parts of a block.
+type verdicts struct {
+	taken   int // writes
+	tooOld  int // points, in writes that were taken
+	refused []refusal
+	unclear error // the first refusal of a line that does not say that the line is at fault
+	alone   int   // such refusals
+}
 
-// refusedAlone is how many single lines a server may refuse, and take none,
-// before it is the server and not the lines.
+// A refusal is a line that the server does not take, and why.
+type refusal struct {
+	line string
+	err  error
+}
+
+// refusedAlone is how many single lines a server may refuse without finding
+// fault with them, and take none, before the rest of the block is not tried.
 const refusedAlone = 8
 
+// send writes lines, in halves of halves where the server refuses them, and
+// adds to v what became of them. An error is not the lines' fault.
 func (s *Sink) send(ctx context.Context, lines string, v *verdicts) error {
 	err := s.api.WriteRecord(ctx, lines)
 	if err == nil {
@@ -242,16 +322,25 @@ func (s *Sink) send(ctx context.Context, lines string, v *verdicts) error {
 		return nil
 	}
 	answer, _ := errors.AsType[*influxhttp.Error](err)
+	reason := explain(err, answer)
 	if answer == nil || !final(answer.StatusCode) {
-		return fmt.Errorf("write to %s bucket %s: %w", s.options.URL, s.options.Bucket, explain(err, answer))
+		return reason
+	}
+	if n, ok := tooOld(answer); ok {
+		v.taken++
+		v.tooOld += n
+		return nil
 	}
 	if end := strings.IndexByte(lines, '\n'); end < 0 || end == len(lines)-1 {
-		v.refused++
-		if v.refused >= refusedAlone && v.taken == 0 {
-			return fmt.Errorf("write to %s bucket %s: no line is taken: %w", s.options.URL, s.options.Bucket, explain(err, answer))
+		v.refused = append(v.refused, refusal{strings.TrimSuffix(lines, "\n"), reason})
+		if faultless(answer) {
+			if v.alone++; v.unclear == nil {
+				v.unclear = reason
+			}
+			if v.alone >= refusedAlone && v.taken == 0 {
+				return fmt.Errorf("no line is taken: %w", reason)
+			}
 		}
-		s.options.Log.Error("a line is left out, InfluxDB will never take it", "sink", "influx",
-			"line", strings.TrimSuffix(lines, "\n"), "err", explain(err, answer))
 		return nil
 	}
 	middle := half(lines)
@@ -259,6 +348,32 @@ func (s *Sink) send(ctx context.Context, lines string, v *verdicts) error {
 		return err
 	}
 	return s.send(ctx, lines[middle:], v)
+}
+
+// leaveOut counts a refused line and logs the first of its series.
+func (s *Sink) leaveOut(r refusal) {
+	s.refused.Add(1)
+	series := seriesOf(r.line)
+	if s.told[series] {
+		return
+	}
+	const manySeries = 10_000
+	if len(s.told) == manySeries {
+		clear(s.told)
+	}
+	s.told[series] = true
+	s.options.Log.Error("a line is left out, InfluxDB will never take it; more of its series are only counted", "sink", "influx",
+		"line", r.line, "err", r.err)
+}
+
+// seriesOf returns a line's measurement and tags.
+func seriesOf(line string) string {
+	for i := range len(line) {
+		if line[i] == ' ' && (i == 0 || line[i-1] != '\\') {
+			return strings.Clone(line[:i])
+		}
+	}
+	return strings.Clone(line)
 }
 
 // half returns where to cut lines, of which there are at least two: after the
@@ -277,14 +392,42 @@ func final(status int) bool {
 	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
 }
 
-// explain makes one line of an answer.
+// tooOld reports whether the server has taken what it was sent, but for points
+// older than its bucket keeps, and how many they were.
+func tooOld(answer *influxhttp.Error) (points int, ok bool) {
+	if !strings.Contains(answer.Message, "partial write") || !strings.Contains(answer.Message, "retention policy") {
+		return 0, false
+	}
+	_, dropped, _ := strings.Cut(answer.Message, "dropped=")
+	points, err := strconv.Atoi(strings.TrimSpace(dropped))
+	if err != nil {
+		points = 1
+	}
+	return points, true
+}
+
+// faultless reports whether an answer finds no fault with the line that it
+// refuses: it may come from something in front of the database, or be about
+// where the line was to go.
+func faultless(answer *influxhttp.Error) bool {
+	return !strings.Contains(answer.Message, "unable to parse") && !strings.Contains(answer.Message, "partial write")
+}
+
+// explain makes one line of an answer, or of why there is none.
 func explain(err error, answer *influxhttp.Error) error {
 	if answer == nil || answer.StatusCode == 0 {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			return e.Err // the URL is in the error that this one will be in
+		}
 		return err
 	}
-	text := answer.Message
+	text := strings.TrimSpace(answer.Message)
 	if text == "" {
 		text = http.StatusText(answer.StatusCode)
 	}
-	return fmt.Errorf("%d %s", answer.StatusCode, text)
+	const limit = 500
+	if len(text) > limit {
+		text = text[:limit] + "..."
+	}
+	return fmt.Errorf("%d %s", answer.StatusCode, strings.Join(strings.Fields(text), " "))
 }

@@ -1,8 +1,16 @@
 package influx
 
 import (
+	"bytes"
+	"context"
+	"encoding/csv"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,33 +79,61 @@ climate,channel=probe\ 1,device=ups-a,feed=A,room=ups\ room,site=praha-1 tempera
 	}
 }
 
-// TestOddNamesComeBack writes names that line protocol has to escape and reads
-// them from a real InfluxDB.
-func TestOddNamesComeBack(t *testing.T) {
+// TestInfluxDB writes to one real InfluxDB, which goes down and comes back, and
+// last asks for a password.
+func TestInfluxDB(t *testing.T) {
 	db := peer.StartInfluxDB(t)
-	names := []string{"with space", "a,b=c", `quo"te`, `back\slash`, "řízení", "x\\", "new\nline", "{brace}"}
-	read := []string{"with space", "a,b=c", `quo"te`, `back\slash`, "řízení", "x", "new line", "{brace}"}
+	for _, test := range []struct {
+		name string
+		f    func(*testing.T, *peer.InfluxDB)
+	}{
+		{"odd names come back", oddNames},
+		{"InfluxQL and Flux", pointsByInfluxQLAndFlux},
+		{"poison lines", poisonLines},
+		{"points older than the bucket keeps", tooOldPoints},
+		{"missing database", missingDatabase},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.f(t, db) })
+	}
+	serverDownAndUp(t, db) // restarts it for as long as t lasts
+	token(t, db)
+}
+
+// oddNames writes names that line protocol has to escape and reads them back.
+func oddNames(t *testing.T, db *peer.InfluxDB) {
+	names := []string{"with space", " around ", "a,b=c", `quo"te`, `back\slash`, `a\,b`, `a\\,b`, `a\ b`, `a\=b`, "řízení 😀", "x\\", "new\nline", "{brace}", "#1"}
+	read := []string{"with space", " around ", "a,b=c", `quo"te`, `back\slash`, `a\,b`, `a\\,b`, `a\ b`, `a\=b`, "řízení 😀", "x", "new line", "{brace}", "#1"}
 	s := newSink(t, db.URL, slog.New(slog.DiscardHandler))
 	var block []byte
 	for i, name := range names {
-		d := &agent.Device{ID: "d", Class: "ups", Labels: []agent.Label{{Name: "room", Value: name}}}
-		p := &agent.Point{Device: d, Metric: voltage, Channel: name}
-		block = s.Append(block, at(1790000000000, p.Measured(float64(i))))
+		d := &agent.Device{ID: "odd", Class: "ups", Labels: []agent.Label{{Name: "room", Value: name}}}
+		p, st := &agent.Point{Device: d, Metric: current, Channel: name}, &agent.Point{Device: d, Metric: status, Channel: name}
+		block = s.Append(block, at(1790000000000, p.Measured(float64(i)), st.Stated(0, name)))
+	}
+	if n := strings.Count(string(block), "\n"); n != len(names) {
+		t.Errorf("%d lines for %d polls", n, len(names))
 	}
 	if err := s.Send(t.Context(), block); err != nil {
 		t.Fatal(err)
 	}
+	rows, err := csv.NewReader(strings.NewReader(db.Query(t, `SELECT channel, room, input_current, status_raw FROM ups WHERE device = 'odd'`))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, row := range rows[1:] {
+		got[row[5]] = row[3:]
+	}
 	for i, name := range read {
-		quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name)
-		got := db.Query(t, `SELECT room, input_voltage FROM ups WHERE channel = '`+quoted+`'`)
-		if fields := strings.Count(got, "\n"); fields != 2 || !strings.Contains(got, ","+string(rune('0'+i))+"\n") {
-			t.Errorf("channel %q: %s", name, got)
+		raw := strings.ReplaceAll(names[i], "\n", `\n`) // 1.8 keeps it so
+		want := []string{name, name, strconv.Itoa(i), raw}
+		if diff := cmp.Diff(want, got[strconv.Itoa(i)]); diff != "" {
+			t.Errorf("%q:\n%s", names[i], diff)
 		}
 	}
 }
 
-func TestPointsByInfluxQLAndFlux(t *testing.T) {
-	db := peer.StartInfluxDB(t)
+func pointsByInfluxQLAndFlux(t *testing.T, db *peer.InfluxDB) {
 	s := newSink(t, db.URL, slog.New(slog.DiscardHandler))
 	d := &agent.Device{ID: "ups-a", Class: "ups"}
 	v, st := &agent.Point{Device: d, Metric: voltage, Channel: "L1"}, &agent.Point{Device: d, Metric: status}
@@ -112,16 +148,16 @@ func TestPointsByInfluxQLAndFlux(t *testing.T) {
 		t.Errorf("InfluxQL: %q", got)
 	}
 	got := db.Flux(t, `from(bucket: "facility") |> range(start: 2026-01-01T00:00:00Z, stop: 2027-01-01T00:00:00Z)
-		|> filter(fn: (r) => r._measurement == "ups" and r._field == "status") |> keep(columns: ["_time", "_value", "device"])`)
+		|> filter(fn: (r) => r._measurement == "ups" and r._field == "status" and r.device == "ups-a") |> keep(columns: ["_time", "_value", "device"])`)
 	if !strings.Contains(got, "2026-09-21T14:13:20Z,on_battery,ups-a") {
 		t.Errorf("Flux: %q", got)
 	}
 }
 
-// TestPoisonLine mixes a line of another field type with good ones: the good
-// ones arrive, the poison is reported with its text and the reason.
-func TestPoisonLine(t *testing.T) {
-	db := peer.StartInfluxDB(t)
+// poisonLines mixes lines of another field type and lines that are none with
+// good ones: the good ones arrive, of the others the first of each series is
+// reported with its text and the reason, and all are counted.
+func poisonLines(t *testing.T, db *peer.InfluxDB) {
 	var log strings.Builder
 	s := newSink(t, db.URL, slog.New(slog.NewTextHandler(&log, nil)))
 	send := func(lines string) {
@@ -130,32 +166,58 @@ func TestPoisonLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	send("ups,device=a v=1 1790000000000\n")
-	if log.Len() > 0 {
-		t.Fatalf("log: %s", log.String())
+	send("poisoned,device=a v=1 1790000000000\n")
+	if log.Len() > 0 || s.Refused() != 0 {
+		t.Fatalf("%d refused, log: %s", s.Refused(), log.String())
 	}
-	send("ups,device=a v=2 1790000001000\nups,device=a v=\"poison\" 1790000002000\nups,device=a v=3 1790000003000\nnot a line\nups,device=b v=4 1790000004000\n")
-	if got := db.Query(t, `SELECT count(v) FROM ups`); !strings.HasSuffix(got, ",4\n") {
+	send("poisoned,device=a v=2 1790000001000\npoisoned,device=a v=\"poison\" 1790000002000\npoisoned,device=a v=3 1790000003000\n" +
+		"not a line\npoisoned,device=b v=4 1790000004000\n")
+	if got := db.Query(t, `SELECT count(v) FROM poisoned`); !strings.HasSuffix(got, ",4\n") {
 		t.Errorf("points: %s", got)
 	}
-	if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), "poison") ||
-		!strings.Contains(log.String(), "field type conflict") || !strings.Contains(log.String(), "not a line") {
+	if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), `line="poisoned,device=a v=\"poison\" 1790000002000"`) ||
+		!strings.Contains(log.String(), "400 partial write: field type conflict") || !strings.Contains(log.String(), "not a line") {
 		t.Errorf("log:\n%s", log.String())
 	}
-}
-
-func TestServerThatTakesNothingIsNotTheLinesFault(t *testing.T) {
-	db := peer.StartInfluxDB(t)
-	var log strings.Builder
-	s := newSink(t, db.URL, slog.New(slog.NewTextHandler(&log, nil)))
-	err := s.Send(t.Context(), []byte(strings.Repeat("not a line\n", 1000)))
-	if err == nil || !strings.Contains(err.Error(), "no line is taken: 400 ") {
-		t.Errorf("error: %v", err)
+	log.Reset()
+	send("poisoned,device=a v=\"more\" 1790000005000\n") // nothing else in the block, and still it is the line
+	send(strings.Repeat("not a line\n", 100))
+	if log.Len() > 0 {
+		t.Errorf("series that were reported are reported again:\n%s", log.String())
+	}
+	if n := s.Refused(); n != 103 {
+		t.Errorf("%d refused, want 103", n)
 	}
 }
 
-func TestMissingDatabase(t *testing.T) {
-	db := peer.StartInfluxDB(t)
+// tooOldPoints writes points beyond the retention of their database: they are
+// not searched for line by line, they are counted and reported once.
+func tooOldPoints(t *testing.T, db *peer.InfluxDB) {
+	db.Query(t, "CREATE DATABASE short WITH DURATION 1h")
+	var log strings.Builder
+	s, err := New(Options{URL: db.URL, Bucket: "short", Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UnixMilli()
+	for _, lines := range []string{
+		"old v=1 1000\nold v=2 2000\nold v=\"poison\" 3000\n", "old v=3 4000\n",
+		fmt.Sprintf("fresh v=1 %d\n", now), fmt.Sprintf("fresh v=1 %d\n", now+1),
+	} {
+		if err := s.Send(t.Context(), []byte(lines)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := s.Refused(); n != 4 {
+		t.Errorf("%d refused, want 4", n)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "older than its bucket keeps\" sink=influx points=3\n") ||
+		!strings.Contains(text, "no point is too old for InfluxDB any more") {
+		t.Errorf("log:\n%s", text)
+	}
+}
+
+func missingDatabase(t *testing.T, db *peer.InfluxDB) {
 	s, err := New(Options{URL: db.URL, Bucket: "nowhere", Token: "user:secret", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -166,20 +228,146 @@ func TestMissingDatabase(t *testing.T) {
 	}
 }
 
-func TestServerDownAndUp(t *testing.T) {
-	db := peer.StartInfluxDB(t)
+func serverDownAndUp(t *testing.T, db *peer.InfluxDB) {
 	s := newSink(t, db.URL, slog.New(slog.DiscardHandler))
-	block := []byte("ups v=1 1790000000000\n")
+	block := []byte("back v=1 1790000000000\n")
 	if err := s.Send(t.Context(), block); err != nil {
 		t.Fatal(err)
 	}
 	db.Process.Stop()
-	if err := s.Send(t.Context(), block); err == nil || !strings.Contains(err.Error(), "connection refused") {
-		t.Fatalf("the server is down, and Send says: %v", err)
+	// The first may find out by the connection that was kept.
+	err := s.Send(t.Context(), block)
+	if err == nil {
+		t.Fatal("the server is down, and Send says nothing")
+	}
+	err = s.Send(t.Context(), block)
+	if want := "write to " + db.URL + " bucket facility: dial tcp " + strings.TrimPrefix(db.URL, "http://") + ": connect: connection refused"; err == nil || err.Error() != want {
+		t.Fatalf("error: %v\nwant:  %s", err, want)
 	}
 	db.Restart(t)
 	if err := s.Send(t.Context(), block); err != nil {
 		t.Error(err)
+	}
+}
+
+// token gives the server a user and has it ask for one.
+func token(t *testing.T, db *peer.InfluxDB) {
+	db.Query(t, "CREATE USER edge WITH PASSWORD 'sesame' WITH ALL PRIVILEGES")
+	db.Process.Stop()
+	t.Setenv("INFLUXDB_HTTP_AUTH_ENABLED", "true")
+	db.Restart(t)
+	for _, test := range []struct{ token, want string }{
+		{"edge:sesame", ""},
+		{"edge:guessed", "401 Unauthorized"},
+		{"", "401 Unauthorized"},
+	} {
+		var log strings.Builder
+		s, err := New(Options{URL: db.URL, Bucket: "facility", Token: test.token, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Send(t.Context(), []byte("guarded v=1 1790000000000\n"))
+		if test.want == "" {
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if want := "write to " + db.URL + " bucket facility: " + test.want; err == nil || err.Error() != want {
+			t.Errorf("error: %v\nwant:  %s", err, want)
+		}
+		if log.Len() > 0 || s.Refused() != 0 {
+			t.Errorf("%d refused, log: %s", s.Refused(), log.String())
+		}
+	}
+}
+
+// TestServerThatTakesNothing has something that is no InfluxDB answer: the
+// lines are kept.
+func TestServerThatTakesNothing(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		http.Error(w, "<html>The plain HTTP request\nwas sent to HTTPS port</html>", http.StatusBadRequest)
+	}))
+	defer server.Close()
+	var log strings.Builder
+	s := newSink(t, server.URL, slog.New(slog.NewTextHandler(&log, nil)))
+	for _, lines := range []int{1, 3, 1000} {
+		requests = 0
+		err := s.Send(t.Context(), []byte(strings.Repeat("ups v=1 1790000000000\n", lines)))
+		if want := "no line is taken: 400 <html>The plain HTTP request was sent to HTTPS port</html>"; err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d lines: error: %v", lines, err)
+		}
+		if requests > 40 {
+			t.Errorf("%d lines: %d requests", lines, requests)
+		}
+	}
+	if log.Len() > 0 || s.Refused() != 0 {
+		t.Errorf("%d refused, log: %s", s.Refused(), log.String())
+	}
+}
+
+// TestBacklogIsSplit sends five megabytes, whole lines in each write.
+func TestBacklogIsSplit(t *testing.T) {
+	var got bytes.Buffer
+	writes := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || len(body) > 1<<20 || !bytes.HasSuffix(body, []byte("\n")) {
+			t.Errorf("a write of %d bytes: %v", len(body), err)
+		}
+		got.Write(body)
+		writes++
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	var block []byte
+	for i := 0; len(block) < 5<<20; i++ {
+		block = fmt.Appendf(block, "ups,device=d%d v=%d 1790000000000\n", i%300, i)
+	}
+	s := newSink(t, server.URL, slog.New(slog.DiscardHandler))
+	if err := s.Send(t.Context(), block); err != nil {
+		t.Fatal(err)
+	}
+	if writes != 6 || !bytes.Equal(got.Bytes(), block) {
+		t.Errorf("%d writes of %d bytes, sent %d", writes, got.Len(), len(block))
+	}
+}
+
+// TestSilentServer gives up on a server that does not answer as soon as it is
+// told to.
+func TestSilentServer(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-answer
+	}))
+	defer server.Close()
+	defer close(answer)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	s := newSink(t, server.URL, slog.New(slog.DiscardHandler))
+	if err := s.Send(ctx, []byte("ups v=1\n")); !errors.Is(err, context.Canceled) {
+		t.Errorf("error: %v", err)
+	}
+}
+
+func TestURL(t *testing.T) {
+	for _, url := range []string{"", "10.1.0.5:8086", "ftp://10.1.0.5", "http://", "http://%zz", "http://user:sesame@10.1.0.5:8086", "http://user:se same@[::1"} {
+		if _, err := New(Options{URL: url}); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func TestSeries(t *testing.T) {
+	for line, want := range map[string]string{
+		`ups,device=a v=1 1`: `ups,device=a`, `ups,room=a\ b v=1`: `ups,room=a\ b`, `bla`: `bla`, ``: ``, ` x`: ``,
+	} {
+		if got := seriesOf(line); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
 	}
 }
 
@@ -192,22 +380,37 @@ func TestHalf(t *testing.T) {
 	}
 }
 
+// BenchmarkAppend60 encodes what a switchboard meter says: fifty-six numbers on
+// three phases and the whole, two states and what the agent adds.
 func BenchmarkAppend60(b *testing.B) {
-	d := &agent.Device{ID: "meter-1", Class: "ups", Labels: []agent.Label{{Name: "room", Value: "msb"}}}
+	d := &agent.Device{ID: "meter-1", Class: "switchboard", Labels: []agent.Label{{Name: "room", Value: "msb"}}}
 	var rs []agent.Reading
-	for i := range 60 {
-		p := &agent.Point{Device: d, Metric: &agent.Metric{Class: "ups", Name: "x_register_" + string(rune('a'+i))}}
-		rs = append(rs, p.Measured(230.1+float64(i)))
+	number := func(name, channel string, v float64) {
+		rs = append(rs, (&agent.Point{Device: d, Metric: &agent.Metric{Class: "switchboard", Name: name}, Channel: channel}).Measured(v))
+	}
+	number("up", "", 1)
+	number("poll_duration", "", 0.0123)
+	for i := range 14 {
+		for j, channel := range []string{"", "L1", "L2", "L3"} {
+			number(fmt.Sprintf("active_power_%d", i), channel, 230.1+float64(100*i+j))
+		}
+	}
+	for _, name := range []string{"breaker", "x_alarm"} {
+		m := &agent.Metric{Class: "switchboard", Name: name, Kind: agent.State, States: []string{"unknown", "open", "closed"}}
+		rs = append(rs, (&agent.Point{Device: d, Metric: m}).Stated(2, ""))
 	}
 	at(1790000000000, rs...)
-	s, err := New(Options{URL: "http://127.0.0.1:1", Site: "praha-1"})
+	s, err := New(Options{URL: "http://127.0.0.1:1", Site: "praha-1", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	var buf []byte
+	buf := s.Append(nil, rs)
+	if n := bytes.Count(buf, []byte("=")); len(rs) != 60 || n != 62+4*3+3 {
+		b.Fatalf("%d readings, %d names: %s", len(rs), n, buf)
+	}
+	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = s.Append(buf[:0], rs)
 	}
-	b.SetBytes(int64(len(buf)))
 }
