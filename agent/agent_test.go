@@ -229,3 +229,29 @@ func TestApply(t *testing.T) {
 		}
 	})
 }
+
+// TestExchange gives an outlet whose sink fails another one: what the first did
+// not deliver the second does.
+func TestExchange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted("a", time.Second, answersIn(10*time.Millisecond))
+		b := NewBus("a")
+		b.Add(s.device, s, metricUp, metricDuration)
+		broken, sound := &recordingSink{fail: func() error { return errors.New("401 unauthorized") }}, &recordingSink{}
+		outlet := NewOutlet("test", broken, newListQueue(), 0)
+		a := New([]*Bus{b}, []*Outlet{outlet}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithTimeout(t.Context(), 60500*time.Millisecond)
+		defer cancel()
+		time.AfterFunc(20*time.Second, func() {
+			if before := outlet.Exchange(sound); before != broken {
+				t.Error("Exchange returns another sink than the one before")
+			}
+		})
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if n := len(strings.Join(sound.sent, "")); n != 61 {
+			t.Errorf("%d of 61 polls were sent", n)
+		}
+	})
+}

@@ -49,13 +49,15 @@ const (
 // outlet's own, reads the queue and sends.
 type Outlet struct {
 	name   string
-	sink   Sink
 	queue  Queue
 	linger time.Duration
 
-	mu     sync.Mutex // over sink.Append and buf
+	mu     sync.Mutex // over sink, its Append, and buf
+	sink   Sink
 	buf    []byte
 	broken bool // the queue refused a block, and that was reported
+
+	sending sync.Mutex // held during Send
 }
 
 // NewOutlet returns an outlet called name in the log. Linger is how long a
@@ -63,6 +65,27 @@ type Outlet struct {
 // comes together should leave together.
 func NewOutlet(name string, sink Sink, queue Queue, linger time.Duration) *Outlet {
 	return &Outlet{name: name, sink: sink, queue: queue, linger: linger}
+}
+
+// Exchange gives the outlet another sink, which must understand the blocks of
+// the one before, and returns that when it is no longer used.
+func (o *Outlet) Exchange(sink Sink) (before Sink) {
+	o.mu.Lock()
+	before, o.sink = o.sink, sink
+	o.mu.Unlock()
+	o.sending.Lock() // what it is sending now is its last
+	defer o.sending.Unlock()
+	return before
+}
+
+// send sends a block through the sink of the moment.
+func (o *Outlet) send(ctx context.Context, block []byte) error {
+	o.sending.Lock()
+	defer o.sending.Unlock()
+	o.mu.Lock()
+	sink := o.sink
+	o.mu.Unlock()
+	return sink.Send(ctx, block)
 }
 
 // put encodes and queues the readings of one poll.
@@ -105,7 +128,7 @@ func (o *Outlet) run(ctx, waiting context.Context, log *slog.Logger) {
 			}
 			continue
 		}
-		if err := o.sink.Send(ctx, block); err != nil {
+		if err := o.send(ctx, block); err != nil {
 			if ctx.Err() != nil {
 				return
 			}

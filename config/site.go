@@ -39,12 +39,13 @@ func Load(path string) (*Site, error) {
 	var faults Faults
 	r := &siteReader{
 		faults: &faults, profiles: map[string]*Profile{}, site: &Site{},
-		buses: map[string]written[*Bus]{}, devices: map[string]written[*Device]{}, units: map[unit]written[*Device]{},
+		buses: map[string]written[*Bus]{}, devices: map[string]written[*Device]{}, units: map[unit]written[*Device]{}, files: map[string]bool{},
 	}
 	r.read(path)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
+	r.site.Files = slices.Sorted(maps.Keys(r.files))
 	return r.site, nil
 }
 
@@ -67,13 +68,15 @@ type siteReader struct {
 	buses    map[string]written[*Bus]
 	devices  map[string]written[*Device]
 	units    map[unit]written[*Device]
+	files    map[string]bool
 	later    []func() // checks that need all devices
 }
 
 // open returns the file at path as a source, and its document: nil when there
 // is none, which is then a fault at the place that named the file.
 func (r *siteReader) open(path string, from *source, named *yaml.Node) (*source, *yaml.Node) {
-	s := &source{file: path, faults: r.faults, expand: secrets(filepath.Dir(path))}
+	s := &source{file: path, faults: r.faults, expand: r.secrets(filepath.Dir(path))}
+	r.files[path] = true
 	text, err := os.ReadFile(path)
 	if err != nil {
 		if from == nil {
@@ -109,6 +112,7 @@ func (r *siteReader) read(path string) {
 		r.outputs(s, n)
 	}
 	r.site.Queue = r.queue(s, m.get("queue"))
+	r.site.Watch = s.boolean(m.get("watch"), "watch")
 	if n := m.get("wall"); n != nil {
 		wall := s.mapping(n, "wall")
 		r.site.Wall = s.address(wall.need("listen", "127.0.0.1:8080"), "listen", "8080")
@@ -128,6 +132,7 @@ func (r *siteReader) read(path string) {
 	for _, n := range s.list(include) {
 		pattern := s.text(n, "include")
 		files, err := filepath.Glob(beside(path, pattern))
+		r.files[filepath.Dir(beside(path, pattern))] = true
 		switch {
 		case err != nil:
 			s.fault(n, "include %s is no file pattern", pattern)
@@ -170,6 +175,7 @@ func beside(file, path string) string {
 // them in the place of those of the same name.
 func (r *siteReader) ownProfiles(s *source, n *yaml.Node) {
 	dir := beside(s.file, s.text(n, "profiles"))
+	r.files[dir] = true
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		s.fault(n, "profiles: cannot read the folder %s: %v", dir, reason(err))
@@ -181,6 +187,7 @@ func (r *siteReader) ownProfiles(s *source, n *yaml.Node) {
 		if e.IsDir() || filepath.Ext(file) != ".yaml" && filepath.Ext(file) != ".yml" {
 			continue
 		}
+		r.files[file] = true
 		text, err := os.ReadFile(file)
 		if err != nil {
 			s.fault(n, "profiles: cannot read %s: %v", file, reason(err))
@@ -620,7 +627,7 @@ var secretForm = regexp.MustCompile(`\$\$\{|\$\{[^}]*\}?`)
 
 // secrets returns what puts ${env:NAME} and ${file:PATH} into a text; paths
 // are relative to dir. $${ stands for a plain ${.
-func secrets(dir string) func(string) (string, error) {
+func (r *siteReader) secrets(dir string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		if !strings.Contains(text, "${") {
 			return text, nil
@@ -643,6 +650,7 @@ func secrets(dir string) func(string) (string, error) {
 				if !filepath.IsAbs(path) {
 					path = filepath.Join(dir, path)
 				}
+				r.files[path] = true
 				value, err := os.ReadFile(path)
 				if err != nil {
 					missing = fmt.Errorf("the secret in %s cannot be read: %v", path, reason(err))

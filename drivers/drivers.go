@@ -6,6 +6,7 @@ package drivers
 import (
 	"cmp"
 	"log/slog"
+	"reflect"
 
 	"plantroom/agent"
 	"plantroom/config"
@@ -13,50 +14,103 @@ import (
 	"plantroom/drivers/snmp"
 )
 
-// Build returns the buses of a site, with their devices. It dials nothing.
+// A Plan is the buses of a site and what each was made from.
+type Plan struct {
+	wires []wire
+}
+
+// A wire is a bus and the devices on it.
+type wire struct {
+	name    string
+	devices []*config.Device
+	bus     *agent.Bus
+}
+
+// Build returns the plan of a site. It dials nothing.
 //
 // Devices share a bus where the configuration puts them on one, and where they
 // have the same address: a gateway that carries several unit ids is one wire,
 // whether or not anybody calls it a bus, and gets one connection. Every SNMP
 // device has a bus of its own.
-func Build(site *config.Site, log *slog.Logger) []*agent.Bus {
-	type wire struct {
-		*agent.Bus
-		modbus *modbus.Wire
+//
+// A bus of the plan before, nil for none, that would be made just the same is
+// taken over from it, with its connections and what it has learnt.
+func Build(site *config.Site, before *Plan, log *slog.Logger) *Plan {
+	plan := &Plan{wires: wires(site)}
+	for i := range plan.wires {
+		w := &plan.wires[i]
+		if w.bus = before.same(w); w.bus == nil {
+			w.bus = build(w, log)
+		}
 	}
-	var buses []*agent.Bus
-	wires := map[config.ModbusLink]wire{}
+	return plan
+}
+
+// Buses returns the plan's buses, in the order of their first devices.
+func (p *Plan) Buses() []*agent.Bus {
+	buses := make([]*agent.Bus, len(p.wires))
+	for i, w := range p.wires {
+		buses[i] = w.bus
+	}
+	return buses
+}
+
+// same returns the plan's bus that was made from what w says.
+func (p *Plan) same(w *wire) *agent.Bus {
+	if p == nil {
+		return nil
+	}
+	for i := range p.wires {
+		if old := &p.wires[i]; old.name == w.name && reflect.DeepEqual(old.devices, w.devices) {
+			return old.bus
+		}
+	}
+	return nil
+}
+
+// wires groups the devices of a site by the wires that they are on.
+func wires(site *config.Site) (ws []wire) {
 	names := map[config.ModbusLink]string{}
 	for _, b := range site.Buses {
 		if b.Modbus != nil {
 			names[*b.Modbus] = b.ID
 		}
 	}
+	at := map[config.ModbusLink]int{}
 	for _, d := range site.Devices {
-		device := Device(d)
 		if d.SNMP != nil {
-			bus := agent.NewBus(d.ID)
-			add(bus, device, snmp.NewSource(device, *d.SNMP, d.Profile.SNMP, d.Timeout))
-			buses = append(buses, bus)
+			ws = append(ws, wire{name: d.ID, devices: []*config.Device{d}})
 			continue
 		}
-		w, ok := wires[d.Modbus.Link]
+		link := d.Modbus.Link
+		i, ok := at[link]
 		if !ok {
-			name := names[d.Modbus.Link]
-			if name == "" {
-				name = cmp.Or(d.Modbus.Link.TCP, d.Modbus.Link.RTUOverTCP, d.Modbus.Link.Serial)
-			}
-			w = wire{agent.NewBus(name), modbus.NewWire(d.Modbus.Link, log)}
-			wires[d.Modbus.Link] = w
-			buses = append(buses, w.Bus)
+			i = len(ws)
+			at[link] = i
+			ws = append(ws, wire{name: cmp.Or(names[link], link.TCP, link.RTUOverTCP, link.Serial)})
 		}
-		add(w.Bus, device, modbus.NewSource(device, w.modbus, d.Modbus.Unit, d.Profile.Modbus, d.Timeout))
+		ws[i].devices = append(ws[i].devices, d)
 	}
-	return buses
+	return ws
 }
 
-func add(bus *agent.Bus, d *agent.Device, s agent.Source) {
-	bus.Add(d, s, config.Lookup(d.Class, "up"), config.Lookup(d.Class, "poll_duration"))
+func build(w *wire, log *slog.Logger) *agent.Bus {
+	bus := agent.NewBus(w.name)
+	var line *modbus.Wire
+	for _, d := range w.devices {
+		device := Device(d)
+		var source agent.Source
+		if d.SNMP != nil {
+			source = snmp.NewSource(device, *d.SNMP, d.Profile.SNMP, d.Timeout)
+		} else {
+			if line == nil {
+				line = modbus.NewWire(d.Modbus.Link, log)
+			}
+			source = modbus.NewSource(device, line, d.Modbus.Unit, d.Profile.Modbus, d.Timeout)
+		}
+		bus.Add(device, source, config.Lookup(device.Class, "up"), config.Lookup(device.Class, "poll_duration"))
+	}
+	return bus
 }
 
 // Device returns what the agent knows of a configured device.

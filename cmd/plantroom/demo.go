@@ -100,9 +100,9 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	defer s.close()
 
-	host, port, _ := net.SplitHostPort(s.broker.Addr())
+	host, port, _ := net.SplitHostPort(s.broker().Addr())
 	if taken {
-		v.tell("MQTT", fmt.Sprintf("%s is taken, so the broker listens on %s", cmd.MQTT, s.broker.Addr()))
+		v.tell("MQTT", fmt.Sprintf("%s is taken, so the broker listens on %s", cmd.MQTT, s.broker().Addr()))
 	}
 	v.tell("Watch", fmt.Sprintf("mosquitto_sub -h %s -p %s -t 'plantroom/#' -v", host, port))
 	if cmd.Influx != "" {

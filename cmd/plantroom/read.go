@@ -102,7 +102,7 @@ func (cmd *readCmd) configured(c *console) (agent.Source, func(), error) {
 func find(site *config.Site, id string, c *console) (agent.Source, func(), error) {
 	var found agent.Source
 	var bus *agent.Bus
-	for _, b := range drivers.Build(site, c.log) {
+	for _, b := range drivers.Build(site, nil, c.log).Buses() {
 		if s := b.Source(id); s != nil {
 			found, bus = s, b
 		}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"plantroom/config"
+	"plantroom/drivers/sim"
+	"plantroom/testdata/peer"
+)
+
+// TestReload changes the configuration of a running plantroom: a fault leaves
+// the old one running, a new device joins, and the device that stayed has
+// missed no poll.
+func TestReload(t *testing.T) {
+	db := peer.StartInfluxDB(t)
+	const profile = "profile: meter\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n"
+	meter, err := config.ParseProfile("meter.yaml", []byte(profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	board := sim.NewBoard("switchboard")
+	board.Set("voltage", "L1", 230.4)
+	var addresses []any
+	for range 2 {
+		s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{1: {Profile: meter, Values: board}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		addresses = append(addresses, s.Addr())
+	}
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		// As editors do: another file in its place.
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+".new", []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("profiles/meter.yaml", profile)
+	site := "site: praha-1\nwatch: true\nprofiles: [profiles]\noutputs: {influx: {url: \"" + db.URL + "\", bucket: facility}}\ndevices:\n" +
+		fmt.Sprintf("  - {id: stays, profile: meter, modbus: {tcp: %q, unit: 1}, every: 200ms}\n", addresses[0])
+	write("site.yaml", site)
+
+	log := &logbook{}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	exit := make(chan int)
+	go func() { exit <- run(ctx, []string{"run", filepath.Join(dir, "site.yaml")}, new(bytes.Buffer), log) }()
+	count := func(device string) int {
+		rows := strings.Split(strings.TrimSpace(db.Query(t, "SELECT count(up) FROM switchboard WHERE up = 1 AND device = '"+device+"'")), "\n")
+		n, _ := strconv.Atoi(rows[len(rows)-1][strings.LastIndexByte(rows[len(rows)-1], ',')+1:])
+		return n
+	}
+	peer.Until(t, "points", func() bool { return count("stays") > 3 })
+
+	// Seen because it is watched.
+	write("site.yaml", strings.Replace(site, "profile: meter", "profile: metre", 1))
+	peer.Until(t, "the fault is said", func() bool {
+		return strings.Contains(log.String(), "site.yaml:6:26: there is no profile metre; did you mean meter?")
+	})
+	before := count("stays")
+	peer.Until(t, "the old configuration runs on", func() bool { return count("stays") > before+3 })
+
+	// Seen because of the signal, or because it is watched, whichever is first.
+	write("site.yaml", site+fmt.Sprintf("  - {id: comes, profile: meter, modbus: {tcp: %q, unit: 1}, every: 200ms, labels: {room: msb}}\n", addresses[1]))
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	peer.Until(t, "the new device is polled", func() bool { return count("comes") > 3 })
+
+	// Another output, of another site's name: the outlet goes on with another sink.
+	write("site.yaml", strings.Replace(site, "praha-1", "praha-2", 1))
+	peer.Until(t, "points of the new name", func() bool {
+		return strings.Contains(db.Query(t, "SELECT count(up) FROM switchboard WHERE site = 'praha-2'"), "switchboard")
+	})
+	stop()
+	if code := <-exit; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	gone := count("comes")
+	rows := strings.Split(strings.TrimSpace(db.Query(t, "SELECT up FROM switchboard WHERE device = 'stays'")), "\n")[1:]
+	var last int64
+	for _, row := range rows {
+		at, err := strconv.ParseInt(strings.Split(row, ",")[2], 10, 64)
+		if err != nil {
+			t.Fatal(row, err)
+		}
+		// A poll in the same slot may start some milliseconds later than another.
+		if last != 0 && at-last > 300e6 {
+			t.Errorf("no poll of the device that stayed for %d ms", (at-last)/1e6)
+		}
+		last = at
+	}
+	if gone == 0 || len(rows) < 20 {
+		t.Errorf("points: %d of the device that came and went, %d of the one that stayed", gone, len(rows))
+	}
+	if n := strings.Count(log.String(), "the configuration is loaded again"); n != 2 {
+		t.Errorf("loaded again %d times:\n%s", n, log.String())
+	}
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
+	"time"
+
+	"plantroom/agent"
+	"plantroom/agent/influx"
+	"plantroom/agent/mqtt"
+	"plantroom/agent/queue"
+	"plantroom/config"
+	"plantroom/drivers"
+)
+
+// A station is an agent with everything that a configuration gives it, and
+// what each part was made from, so that another configuration changes only
+// what differs.
+type station struct {
+	agent   *agent.Agent
+	log     *slog.Logger
+	plan    *drivers.Plan
+	outputs []*output
+	queues  config.Queue // what the queues were opened with
+}
+
+// An output is a sink with its queue, and for an embedded broker that too.
+type output struct {
+	madeFrom any
+	name     string
+	sink     closingSink
+	queue    agent.Queue
+	outlet   *agent.Outlet
+	broker   *mqtt.Broker
+}
+
+// A closingSink is a sink with a connection to give up.
+type closingSink interface {
+	agent.Sink
+	Close() error
+}
+
+// What the sinks are made from.
+type (
+	influxFrom struct {
+		site string
+		out  config.Influx
+	}
+	mqttFrom struct {
+		site, agent string
+		out         config.MQTT
+	}
+)
+
+// newStation makes the agent of a site, opens its queues and starts the
+// embedded broker where there is one. Nothing is polled yet.
+func newStation(site *config.Site, log *slog.Logger) (*station, error) {
+	s := &station{log: log, queues: site.Queue}
+	outputs, err := s.make(site)
+	if err != nil {
+		return nil, err
+	}
+	s.outputs = outputs
+	s.plan = drivers.Build(site, nil, log)
+	s.agent = agent.New(s.plan.Buses(), outlets(outputs), log)
+	return s, nil
+}
+
+// apply makes a running station that of another configuration. After an error
+// nothing has changed. What cannot change under way, the queues' settings and
+// an embedded broker's, is said and stays.
+func (s *station) apply(site *config.Site) error {
+	if site.Queue != s.queues {
+		s.log.Warn("the queue's settings take effect at the next start")
+	}
+	made, err := s.make(site)
+	if err != nil {
+		return err
+	}
+	for _, o := range made {
+		for _, old := range s.outputs {
+			if old.outlet == o.outlet && old != o {
+				o.outlet.Exchange(o.sink)
+				s.closeSink(old)
+			}
+		}
+	}
+	gone := slices.DeleteFunc(slices.Clone(s.outputs), func(old *output) bool {
+		return slices.ContainsFunc(made, func(o *output) bool { return o.outlet == old.outlet })
+	})
+	s.plan = drivers.Build(site, s.plan, s.log)
+	err = s.agent.Apply(s.plan.Buses(), outlets(made))
+	s.outputs = made
+	for _, o := range gone {
+		s.closeOutput(o)
+	}
+	return err
+}
+
+// make returns the outputs of a site. Those that the station has are taken
+// over; one that differs has another sink and the same outlet. After an error
+// nothing new is left open.
+func (s *station) make(site *config.Site) (made []*output, err error) {
+	defer func() {
+		if err != nil {
+			for _, o := range made {
+				s.discard(o)
+			}
+		}
+	}()
+	add := func(name string, from any, linger time.Duration, sink func(o *output) (closingSink, error)) error {
+		old := s.output(name, from)
+		if old != nil && reflect.DeepEqual(old.madeFrom, from) {
+			made = append(made, old)
+			return nil
+		}
+		o := &output{name: name, madeFrom: from}
+		if old != nil {
+			o.broker, o.queue, o.outlet = old.broker, old.queue, old.outlet
+		}
+		var err error
+		made = append(made, o)
+		if o.sink, err = sink(o); err != nil {
+			return fmt.Errorf("output %s: %w", name, err)
+		}
+		if old == nil {
+			if o.queue, err = s.openQueue(name); err != nil {
+				return fmt.Errorf("output %s: %w", name, err)
+			}
+			o.outlet = agent.NewOutlet(name, o.sink, o.queue, linger)
+		}
+		return nil
+	}
+	for _, out := range site.Influx {
+		// Polls of one slot are written together; half a second is nothing on a chart.
+		err := add(out.Name, influxFrom{site.Name, *out}, 500*time.Millisecond, func(*output) (closingSink, error) {
+			return influx.New(influx.Options{
+				URL: out.URL, Org: out.Org, Bucket: out.Bucket, Token: out.Token.Reveal(), Site: site.Name, Log: s.log,
+			})
+		})
+		if err != nil {
+			return made, err
+		}
+	}
+	for _, out := range site.MQTT {
+		err := add(out.Name, mqttFrom{site.Name, site.Agent, *out}, 20*time.Millisecond, func(o *output) (closingSink, error) {
+			url, err := s.brokerURL(o, out)
+			if err != nil {
+				return nil, err
+			}
+			return mqtt.New(mqtt.Options{
+				URL: url, Username: out.Username, Password: out.Password.Reveal(), CA: out.CA, ClientID: out.ClientID, Prefix: out.Prefix,
+				Site: site.Name, Agent: site.Agent, History: out.History, PerMetric: out.PerMetric, Discovery: out.Discovery, Log: s.log,
+			})
+		})
+		if err != nil {
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+// brokerURL returns where the broker of an output is, having started it where
+// it is to be the agent itself.
+func (s *station) brokerURL(o *output, out *config.MQTT) (string, error) {
+	switch {
+	case o.broker != nil:
+		s.log.Warn("what is embedded, where, and who is let in takes effect at the next start", "sink", out.Name)
+		return o.broker.URL(), nil
+	case out.Embedded == "":
+		return out.URL, nil
+	}
+	broker, err := mqtt.Listen(out.Embedded, out.Username, out.Password.Reveal(), s.log)
+	if err != nil {
+		return "", err
+	}
+	o.broker = broker
+	return broker.URL(), nil
+}
+
+// output returns the station's output of that name and kind, nil for none.
+func (s *station) output(name string, from any) *output {
+	for _, o := range s.outputs {
+		if o.name == name && reflect.TypeOf(o.madeFrom) == reflect.TypeOf(from) {
+			return o
+		}
+	}
+	return nil
+}
+
+// discard gives up what an output that is not to be has of its own.
+func (s *station) discard(o *output) {
+	old := s.output(o.name, o.madeFrom)
+	if old == o {
+		return
+	}
+	mine := *o
+	if old != nil {
+		mine.queue = nil
+		if old.broker == o.broker {
+			mine.broker = nil
+		}
+	}
+	s.closeOutput(&mine)
+}
+
+func (s *station) openQueue(name string) (agent.Queue, error) {
+	return queue.NewMemory(int(s.queues.Limit)), nil
+}
+
+func outlets(outputs []*output) (out []*agent.Outlet) {
+	for _, o := range outputs {
+		out = append(out, o.outlet)
+	}
+	return out
+}
+
+// broker returns the embedded broker, nil where the site has none.
+func (s *station) broker() *mqtt.Broker {
+	for _, o := range s.outputs {
+		if o.broker != nil {
+			return o.broker
+		}
+	}
+	return nil
+}
+
+// close gives up the outputs, after the agent has stopped.
+func (s *station) close() {
+	for _, o := range s.outputs {
+		s.closeOutput(o)
+	}
+}
+
+func (s *station) closeOutput(o *output) {
+	s.closeSink(o)
+	if o.broker != nil {
+		o.broker.Close()
+	}
+	if q, ok := o.queue.(io.Closer); ok {
+		if err := q.Close(); err != nil {
+			s.log.Error("the queue is not closed in order", "sink", o.name, "err", err)
+		}
+	}
+}
+
+func (s *station) closeSink(o *output) {
+	if o.sink == nil {
+		return
+	}
+	if err := o.sink.Close(); err != nil {
+		s.log.Debug("the sink is not closed in order", "sink", o.name, "err", err)
+	}
+}
