@@ -57,9 +57,17 @@ func newConverter(m *agent.Metric, c config.Conversion) converter {
 	if m.Kind != agent.State {
 		return conv
 	}
+	conv.words = rawStates(m, c.States, c.States)
+	return conv
+}
+
+// rawStates returns what stands for each state of m in one of the device's
+// registers or objects, given what it has a word for and what all those that
+// make up the state have one for. Another's word is something that this has none for.
+func rawStates(m *agent.Metric, states, all map[string]string) []raw {
 	byWord := make(map[string]raw)
 	taken := make(map[float64]bool)
-	for key, word := range c.States {
+	for key, word := range states {
 		r := rawOf(key)
 		if !r.isText {
 			taken[r.number] = true
@@ -72,17 +80,24 @@ func newConverter(m *agent.Metric, c config.Conversion) converter {
 	for taken[unmapped.number] {
 		unmapped.number++
 	}
-	conv.words = make([]raw, len(m.States))
+	said := make(map[string]bool)
+	for _, word := range all {
+		said[word] = true
+	}
+	words := make([]raw, len(m.States))
 	for code, word := range m.States {
-		conv.words[code] = unmapped
+		words[code] = unmapped
 		for _, w := range append([]string{word}, nearest[m.Class+"."+m.Name+"/"+word]...) {
-			if r, ok := byWord[w]; ok {
-				conv.words[code] = r
-				break
+			if !said[w] {
+				continue
 			}
+			if r, ok := byWord[w]; ok {
+				words[code] = r
+			}
+			break
 		}
 	}
-	return conv
+	return words
 }
 
 // before orders raw values so that of several with one word the same one is

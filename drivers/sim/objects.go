@@ -43,7 +43,8 @@ type object struct {
 	metric  *agent.Metric
 	channel string
 	conv    converter
-	factor  float64 // 10^-decimals
+	factor  float64           // 10^-decimals
+	states  map[string]string // of a state: those of all points that are about it
 }
 
 // decimals is what a Server says where a profile takes the number of decimals
@@ -133,7 +134,7 @@ type collector struct {
 	values  Values
 	objects map[string]object            // by name
 	rows    map[string]map[string]string // the channels that rows belong to, by table entry and index
-	served  map[served]bool
+	served  map[served]string            // the rows that they have
 }
 
 // A served is a channel of a metric in a column.
@@ -143,9 +144,18 @@ type served struct {
 	channel string
 }
 
+// put adds an object and reports whether it is there. An object that is taken
+// already is another's, unless it is of the same state: then it has the words
+// of both.
 func (c *collector) put(name string, x object) bool {
-	if _, taken := c.objects[name]; taken {
-		return false
+	if old, taken := c.objects[name]; taken {
+		if x.states == nil || old.metric != x.metric || old.channel != x.channel {
+			return false
+		}
+		old.states = maps.Clone(x.states)
+		maps.Copy(old.states, c.objects[name].states)
+		c.objects[name] = old
+		return true
 	}
 	id, err := parseOID(name)
 	if err != nil {
@@ -159,7 +169,7 @@ func (c *collector) put(name string, x object) bool {
 // collect turns a profile's points into objects. Of two points for the same
 // object the first has it.
 func collect(a Agent) *objects {
-	c := &collector{values: a.Values, objects: make(map[string]object), rows: make(map[string]map[string]string), served: make(map[served]bool)}
+	c := &collector{values: a.Values, objects: make(map[string]object), rows: make(map[string]map[string]string), served: make(map[served]string)}
 	o := &objects{values: a.Values, byName: make(map[string]*object), types: make(map[string]bool)}
 	c.system(a)
 	// A column that conditions look at comes first: what it holds decides.
@@ -177,7 +187,7 @@ func collect(a Agent) *objects {
 		return int(number(decides[b.Table]) - number(decides[a.Table]))
 	})
 	for _, p := range points {
-		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1}
+		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1, states: p.States}
 		if p.Decimals != "" {
 			x.factor = math.Pow(10, -decimals)
 		}
@@ -188,6 +198,7 @@ func collect(a Agent) *objects {
 		c.column(p, x)
 	}
 	c.present(a)
+	c.states()
 	for _, x := range c.objects {
 		o.sorted = append(o.sorted, x)
 	}
@@ -203,6 +214,31 @@ func collect(a Agent) *objects {
 		}
 	}
 	return o
+}
+
+// states has the objects that make up a state say together what each of them
+// cannot.
+func (c *collector) states() {
+	type state struct {
+		metric  *agent.Metric
+		channel string
+	}
+	all := make(map[state]map[string]string) // by object and raw value
+	for name, x := range c.objects {
+		s := state{x.metric, x.channel}
+		if all[s] == nil {
+			all[s] = make(map[string]string)
+		}
+		for raw, word := range x.states {
+			all[s][name+" "+raw] = word
+		}
+	}
+	for name, x := range c.objects {
+		if x.states != nil {
+			x.conv.words = rawStates(x.metric, x.states, all[state{x.metric, x.channel}])
+			c.objects[name] = x
+		}
+	}
 }
 
 func (c *collector) scalar(p *config.SNMPPoint, x object) {
@@ -232,9 +268,12 @@ func (c *collector) column(p *config.SNMPPoint, x object) {
 		// Where rows of several shapes stand for one channel, the device has the first.
 		had := make(map[string]bool)
 		for _, index := range slices.Sorted(maps.Keys(p.Rows)) {
-			x.channel = p.Rows[index]
-			if slices.Contains(channels, x.channel) && !had[x.channel] {
-				had[x.channel] = c.row(p, x, index, c.values.ChannelName(x.channel))
+			pattern := parsePattern(p.Rows[index])
+			for _, ch := range channels {
+				if !had[ch] {
+					x.channel = ch
+					had[ch] = c.rowLike(p, x, index, pattern)
+				}
 			}
 		}
 		return
@@ -245,22 +284,57 @@ func (c *collector) column(p *config.SNMPPoint, x object) {
 		// A device that does not tell channels apart has its one value in
 		// whatever row is free.
 		index, name, ok := pattern.invert(ch)
-		if !ok && (matched || ch != "") || c.served[served{p.Table, p.Metric, ch}] {
+		if !ok && (matched || ch != "") {
 			continue
 		}
 		x.channel = ch
 		if name == "" {
 			name = c.values.ChannelName(ch)
 		}
+		is := served{p.Table, p.Metric, ch}
+		if row, already := c.served[is]; already {
+			if p.States != nil {
+				c.row(p, x, row, name)
+			}
+			continue
+		}
 		done := index != "" && c.row(p, x, index, name)
 		for n := 1; !done && n <= mostRows; n++ {
-			index := pattern.row(n)
+			index = pattern.row(n)
 			if owner, used := c.rows[entryOf(p.Table)][index]; !used || owner == ch {
 				done = c.row(p, x, index, name)
 			}
 		}
-		c.served[served{p.Table, p.Metric, ch}] = done
+		if done {
+			c.served[is] = index
+		}
 	}
+}
+
+// rowLike adds a row whose index a point's rows have, or one that an index
+// with * stands for, if it is the one of the object's channel.
+func (c *collector) rowLike(p *config.SNMPPoint, x object, index string, pattern channelPattern) bool {
+	parts, name, ok := pattern.fill(strings.Split(index, "."), x.channel)
+	if !ok {
+		return false
+	}
+	if name == "" {
+		name = c.values.ChannelName(x.channel)
+	}
+	open := slices.Index(parts, "*") // only {name} leaves one
+	for n := 1; n <= mostRows; n++ {
+		if open >= 0 {
+			parts[open] = strconv.Itoa(n)
+		}
+		row := strings.ReplaceAll(strings.Join(parts, "."), "*", "1")
+		if _, own := p.Rows[row]; (!own || row == index) && c.row(p, x, row, name) {
+			return true
+		}
+		if open < 0 {
+			break
+		}
+	}
+	return false
 }
 
 // mostRows is how many rows are tried for a value before it is left out.
@@ -433,6 +507,44 @@ func (p channelPattern) invert(channel string) (index, name string, ok bool) {
 		index = strings.Join(parts, ".")
 	}
 	return index, name, true
+}
+
+// fill returns an index with * as the row that a channel comes from, still
+// with * where the pattern does not tell.
+func (p channelPattern) fill(index []string, channel string) (row []string, name string, ok bool) {
+	m := p.re.FindStringSubmatch(channel)
+	if m == nil {
+		return nil, "", false
+	}
+	row = slices.Clone(index)
+	for i, group := range p.groups {
+		text := m[i+1]
+		at, told := 0, []string{text}
+		switch group {
+		case "name":
+			name = text
+			continue
+		case "index":
+			told = strings.Split(text, ".")
+			if len(told) != len(row) {
+				return nil, "", false
+			}
+		default:
+			if at, _ = strconv.Atoi(group); at < 0 {
+				at += len(row) + 1
+			}
+			if at--; at < 0 || at >= len(row) {
+				return nil, "", false
+			}
+		}
+		for i, number := range told {
+			if row[at+i] != "*" && row[at+i] != number {
+				return nil, "", false
+			}
+			row[at+i] = number
+		}
+	}
+	return row, name, true
 }
 
 // row returns the index of the nth row.

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -172,6 +173,7 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 	whole := make(map[quantity]*asked)
 	must := make(map[quantity]bool)
 	byMetric := make(map[*agent.Metric]*asked)
+	words := make(map[quantity][]string)
 	owner := make(map[string]*agent.Metric)
 	rng := rand.New(rand.NewPCG(2, 2))
 	for i, point := range p.SNMP.Points {
@@ -211,8 +213,14 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 				whole[q] = byMetric[q.metric]
 			}
 			byMetric[q.metric] = note(whole, q, point.Conversion)
+			words[q] = slices.AppendSeq(words[q], maps.Values(point.States))
 			must[q] = must[q] || point.OID != "" && !strings.Contains(point.Channel, "{")
 		}
+	}
+	// A state's points say together what none of them can alone.
+	for q, a := range whole {
+		slices.Sort(words[q])
+		whole[q] = &asked{scale: a.scale, states: slices.Compact(words[q])}
 	}
 	values := make(everything)
 	values.choose(rng, whole)
@@ -230,7 +238,19 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 func channels(p config.SNMPPoint) []string {
 	switch {
 	case p.Rows != nil:
-		return slices.Sorted(maps.Values(p.Rows))
+		var out []string
+		for index, pattern := range p.Rows {
+			for n := range 3 {
+				row := strings.Split(strings.ReplaceAll(index, "*", strconv.Itoa(n+1)), ".")
+				fill := []string{"{index}", strings.Join(row, "."), "{name}", "name " + strconv.Itoa(n+1)}
+				for i, number := range row {
+					fill = append(fill, fmt.Sprintf("{%d}", i+1), number, fmt.Sprintf("{%d}", i-len(row)), number)
+				}
+				out = append(out, strings.NewReplacer(fill...).Replace(pattern))
+			}
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
 	case !strings.Contains(p.Channel, "{"):
 		return []string{p.Channel}
 	}
