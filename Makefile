@@ -22,6 +22,14 @@ build:
 	GOOS=linux GOARCH=arm64 go build $(FLAGS) -o dist/plantroom-linux-arm64 ./cmd/plantroom
 	GOOS=linux GOARCH=arm GOARM=7 go build $(FLAGS) -o dist/plantroom-linux-armv7 ./cmd/plantroom
 
+# Debian packages of the three, in dist/. A package's version begins with a digit.
+DEB_VERSION ?= $(shell echo 0.0.0+$(VERSION) | sed 's/.*+v\([0-9]\)/\1/; s/-/./g')
+packages: build
+	for pair in amd64:amd64 arm64:arm64 armhf:armv7; do \
+	  ARCH=$${pair%:*} BINARY=$${pair#*:} VERSION=$(DEB_VERSION) CGO_ENABLED=0 \
+	    go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0 package -f .packaging/nfpm.yaml -p deb -t dist || exit 1; \
+	done
+
 lint:
 	@test -z "$$(gofmt -l cmd agent config drivers testdata)" || { gofmt -d cmd agent config drivers testdata; exit 1; }
 	go vet ./... ./testdata/peer ./testdata/bench
@@ -54,4 +62,4 @@ $(INFLUXD):
 	@touch $@
 
 FORCE:
-.PHONY: demo test build lint fuzz bench FORCE
+.PHONY: demo test build packages lint fuzz bench FORCE

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"plantroom/agent"
 	"plantroom/config"
 )
@@ -48,6 +50,13 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.agent.Run(ctx) }()
+	tell(daemon.SdNotifyReady)
+	var watchdog <-chan time.Time // systemd's, where it wants to hear from us
+	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
+		t := time.NewTicker(every / 3)
+		defer t.Stop()
+		watchdog = t.C
+	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	seen := stamp(site.Files)
@@ -58,17 +67,25 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 				logStats(c.log, "status", s.agent)
 				continue
 			}
+			tell(daemon.SdNotifyReloading)
 			site, seen = cmd.reload(s, site)
+			tell(daemon.SdNotifyReady)
+		case <-watchdog:
+			tell(daemon.SdNotifyWatchdog)
 		case <-look.C:
 			if site.Watch && stamp(site.Files) != seen {
 				site, seen = cmd.reload(s, site)
 			}
 		case err := <-done:
+			tell(daemon.SdNotifyStopping)
 			logStats(c.log, "plantroom stops", s.agent)
 			return err
 		}
 	}
 }
+
+// tell tells systemd, where it started us and wants to know.
+func tell(state string) { _, _ = daemon.SdNotify(false, state) }
 
 // lookEvery is how often a watched configuration is looked at.
 const lookEvery = 2 * time.Second
