@@ -10,6 +10,10 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
+// retainedLimit is how many retained messages a client gets when it subscribes;
+// the broker would drop what is beyond. A client costs it 8 bytes for each.
+const retainedLimit = 1 << 15
+
 // tenYears is for how long the broker keeps what is retained, in seconds: meta
 // is published once and must outlive any quiet time.
 const tenYears = 10 * 365 * 24 * 60 * 60
@@ -26,6 +30,8 @@ type Broker struct {
 func Listen(address, username, password string, log *slog.Logger) (*Broker, error) {
 	capabilities := mochi.NewDefaultServerCapabilities()
 	capabilities.MaximumMessageExpiryInterval = tenYears
+	capabilities.MaximumClientWritesPending = retainedLimit
+	capabilities.MaximumInflight = retainedLimit
 	server := mochi.New(&mochi.Options{Capabilities: capabilities, Logger: slog.New(slog.DiscardHandler)})
 	var err error
 	if username == "" {

@@ -27,12 +27,16 @@
 //
 // A reading is called METRIC or METRIC/CHANNEL, with the class in front where
 // it is not the device's; meta calls it the same. A Bad reading has no value.
+// A bare value cannot say how good it is, so the topic of one that is not Good
+// is emptied, which removes it from the broker.
 //
 // What is retained never goes back in time, by the order of the polls and not
-// by a clock that can be set. After an outage the newest state of each device
-// goes out first; the polls before it are history, which is published or
-// dropped as the options say. A block is delivered when the
-// broker has acknowledged every message.
+// by a clock that can be set: only what this run of the agent has polled is
+// retained, the newest of each device, as soon as there is a connection. All
+// of it is published again after each connect, because the broker may have
+// forgotten it. What has been overtaken by then, and what an earlier run left
+// behind, is history, which is published or dropped as the options say. A
+// block is delivered when the broker has acknowledged every message.
 package mqtt
 
 import (
@@ -45,13 +49,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"net"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"plantroom/agent"
 )
@@ -96,24 +105,26 @@ type device struct {
 	topic  string
 	layout []reading // of the last poll, to which the next is likely alike
 	known  map[*agent.Point]bool
-	newest state  // appended last
-	sent   int    // the number of the state that the broker has
-	meta   []byte // to be published; nil when the broker has it
+	newest state           // appended last
+	sent   int             // the number of the state that the broker has
+	ahead  []int64         // with History: times of states that were published before their blocks came up
+	valued map[string]bool // with PerMetric: topics with a value; nil while that is not known
+	meta   []byte          // to be published; nil when the broker has it
 }
 
 // A state is a device's state at one time.
 type state struct {
-	number  int   // counts the device's states; 0 for one of an earlier run of the agent
+	number  int   // counts the device's states
 	time    int64 // Unix, ms
 	payload []byte
-	values  []message // with PerMetric
+	values  []message // with PerMetric; an empty payload for what has no value
 }
 
 // A reading is how one point stands in the JSON.
 type reading struct {
 	point *agent.Point
-	name  string // METRIC/CHANNEL
-	key   []byte // its name as a JSON string, and a colon
+	key   []byte // its name, METRIC/CHANNEL, as a JSON string, and a colon
+	topic string // with PerMetric
 }
 
 type message struct {
@@ -123,6 +134,11 @@ type message struct {
 
 // New returns a sink. It dials nothing; it reads the CA file.
 func New(o Options) (*Sink, error) {
+	broker, err := brokerURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	o.URL = broker
 	s := &Sink{options: o, root: o.Prefix + "/" + o.Site + "/", devices: map[string]*device{}}
 	opts := paho.NewClientOptions().
 		AddBroker(o.URL).
@@ -153,6 +169,25 @@ func New(o Options) (*Sink, error) {
 	return s, nil
 }
 
+// brokerURL returns a broker's URL with the port that is usual where it has
+// none.
+func brokerURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return "", errors.New("the broker's URL is none; write for example mqtt://10.1.0.5:1883")
+	}
+	port, ok := map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("the broker's URL begins with %s; write mqtt://, mqtts://, ws:// or wss://", u.Scheme)
+	case u.User != nil: // it would be in every error
+		return "", errors.New("the broker's URL carries a user; name it, and the password, apart from the URL")
+	case u.Port() == "":
+		u.Host = net.JoinHostPort(u.Hostname(), port)
+	}
+	return u.String(), nil
+}
+
 func (s *Sink) agentTopic() string { return s.root + "_agent/" + s.options.Agent }
 
 // Close says that the agent is offline and disconnects.
@@ -177,7 +212,7 @@ func (s *Sink) Append(dst []byte, rs []agent.Reading) []byte {
 	defer s.mu.Unlock()
 	d := s.device(rs)
 	at := rs[0].Time.UnixMilli()
-	payload := encode(nil, d.layout, rs)
+	payload := encode(make([]byte, 0, len(d.newest.payload)+64), d.layout, rs)
 	d.newest = state{number: d.newest.number + 1, time: at, payload: payload}
 	if s.options.PerMetric {
 		d.newest.values = values(d, rs)
@@ -208,7 +243,10 @@ func (s *Sink) device(rs []agent.Reading) *device {
 		p := rs[i].Point
 		name := readingName(p)
 		key, _ := json.Marshal(name) // a string always can be
-		d.layout[i] = reading{point: p, name: name, key: append(key, ':')}
+		d.layout[i] = reading{point: p, key: append(key, ':')}
+		if s.options.PerMetric {
+			d.layout[i].topic = topic + "/" + topicLevels(name)
+		}
 		grown = grown || !d.known[p]
 		d.known[p] = true
 	}
@@ -269,22 +307,41 @@ func encode(b []byte, layout []reading, rs []agent.Reading) []byte {
 	return append(b, `}}`...)
 }
 
-func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
+// appendNumber writes a number as people do, and JSON: without an exponent
+// where it can.
+func appendNumber(b []byte, v float64) []byte {
+	format := byte('f')
+	if a := math.Abs(v); a >= 1e21 || a < 1e-6 && a != 0 {
+		format = 'e'
+	}
+	return strconv.AppendFloat(b, v, format, -1, 64)
+}
 
 func appendString(b []byte, text string) []byte {
-	quoted, _ := json.Marshal(text)
-	return append(b, quoted...)
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(text) // a string always can be
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
 }
 
 // values are the messages of PerMetric.
-func values(d *device, rs []agent.Reading) (ms []message) {
+func values(d *device, rs []agent.Reading) []message {
+	ms := make([]message, len(rs))
 	for i := range rs {
-		if r := &rs[i]; r.Quality != agent.Bad {
-			payload := []byte(r.Word())
-			if len(payload) == 0 {
-				payload = appendNumber(nil, r.Value)
-			}
-			ms = append(ms, message{d.topic + "/" + topicLevels(d.layout[i].name), payload})
+		r := &rs[i]
+		ms[i].topic = d.layout[i].topic
+		if r.Quality != agent.Good {
+			continue
+		}
+		if word := r.Word(); word != "" {
+			ms[i].payload = []byte(word)
+		} else {
+			ms[i].payload = appendNumber(nil, r.Value)
 		}
 	}
 	return ms
@@ -384,10 +441,11 @@ func unframe(b []byte) (topic string, at int64, payload, rest []byte, err error)
 	return string(b[:topicLen]), at, b[topicLen : topicLen+payloadLen], b[topicLen+payloadLen:], nil
 }
 
-// Send publishes a block: first the newest state of every device in it, which
-// may be newer than the block, then its older ones as history.
+// Send publishes the newest state of every device of which the broker does not
+// have it, which may be newer than the block, and then as history what the
+// block has and nobody has seen.
 func (s *Sink) Send(ctx context.Context, block []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, ackTimeout, errNoAck)
 	defer cancel()
 	if err := s.connect(ctx); err != nil {
 		return fmt.Errorf("connect to %s: %w", s.options.URL, err)
@@ -396,88 +454,153 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 	publish := func(topic string, retain bool, payload []byte) {
 		acks = append(acks, s.client.Publish(topic, qos, retain, payload))
 	}
-	newest, described := s.newest(block)
-	for topic, payload := range described {
+	news := s.news()
+	for topic, payload := range news.described {
 		publish(topic, true, payload)
 	}
-	for topic, st := range newest {
-		publish(topic, true, st.payload)
-		for _, m := range st.values {
+	for _, n := range news.states {
+		publish(n.device.topic, true, n.state.payload)
+		for _, m := range n.changes {
 			publish(m.topic, true, m.payload)
 		}
 	}
+	var overtaken []passed
 	if s.options.History {
-		for rest := block; len(rest) > 0; {
-			topic, at, payload, behind, err := unframe(rest)
-			if err != nil {
-				s.options.Log.Error("history is left out", "sink", "mqtt", "err", err)
-				break
-			}
-			rest = behind
-			if st, ok := newest[topic]; !ok || st.time != at {
-				publish(topic+"/history", false, payload)
-			}
-		}
+		overtaken = s.history(block, news, func(topic string, payload []byte) {
+			// The client may hold it longer than the caller does.
+			publish(topic+"/history", false, bytes.Clone(payload))
+		})
 	}
 	for _, ack := range acks {
 		if err := s.wait(ctx, ack); err != nil {
 			return fmt.Errorf("publish to %s: %w", s.options.URL, err)
 		}
 	}
-	s.told(newest, described)
+	s.told(news, overtaken)
 	return nil
 }
 
-// newest returns, by topic, the states to be retained: the latest of each
-// device in block that the broker does not have yet. What a block of an
-// earlier run of the agent says is the latest only of a device that has not
-// been polled since. Described is what is to be
-// published about the devices, by topic.
-func (s *Sink) newest(block []byte) (states map[string]state, described map[string][]byte) {
-	states, described = map[string]state{}, map[string][]byte{}
+// News is what the broker is to be told about devices as they are now.
+type news struct {
+	states    []newState
+	described map[string][]byte // by topic
+	metas     map[*device][]byte
+}
+
+type newState struct {
+	device  *device
+	state   state
+	changes []message // of the values' topics
+	valued  map[string]bool
+}
+
+// news returns what the broker does not have yet.
+func (s *Sink) news() news {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for rest := block; len(rest) > 0; {
-		topic, at, payload, behind, err := unframe(rest)
-		if err != nil {
-			break
+	n := news{described: map[string][]byte{}, metas: map[*device][]byte{}}
+	for _, d := range s.devices {
+		if d.newest.number > d.sent {
+			st := newState{device: d, state: d.newest}
+			if s.options.PerMetric {
+				st.changes, st.valued = d.changes()
+			}
+			n.states = append(n.states, st)
 		}
-		rest = behind
-		switch d := s.devices[topic]; {
-		case d == nil:
-			states[topic] = state{time: at, payload: payload}
-		case d.newest.number > d.sent:
-			states[topic] = d.newest
-		}
-	}
-	for topic, d := range s.devices {
 		if d.meta == nil {
 			continue
 		}
-		described[topic+"/meta"] = d.meta
+		n.described[d.topic+"/meta"] = d.meta
+		n.metas[d] = d.meta
 		if s.options.Discovery {
 			topic, payload := s.discover(d)
-			described[topic] = payload
+			n.described[topic] = payload
 		}
 	}
-	return states, described
+	return n
 }
 
-// told notes what the broker has taken.
-func (s *Sink) told(states map[string]state, described map[string][]byte) {
+// changes returns what to publish so that the topics of a device's values have
+// the newest ones, and those without a value are gone; and which have one.
+func (d *device) changes() (ms []message, valued map[string]bool) {
+	valued = make(map[string]bool, len(d.newest.values))
+	for _, m := range d.newest.values {
+		if len(m.payload) > 0 {
+			valued[m.topic] = true
+			ms = append(ms, m)
+		} else if d.valued == nil { // an earlier connection may have left one
+			ms = append(ms, m)
+		}
+	}
+	for topic := range d.valued {
+		if !valued[topic] {
+			ms = append(ms, message{topic: topic})
+		}
+	}
+	return ms, valued
+}
+
+// Passed is a state of a block that was published before the block came up,
+// and that needs no history.
+type passed struct {
+	device *device
+	time   int64
+}
+
+// history publishes the states of a block that are not retained, now or
+// before, and returns those that were.
+func (s *Sink) history(block []byte, n news, publish func(topic string, payload []byte)) (before []passed) {
+	now := make(map[string]int64, len(n.states))
+	for _, st := range n.states {
+		now[st.device.topic] = st.state.time
+	}
+	for rest := block; len(rest) > 0; {
+		topic, at, payload, behind, err := unframe(rest)
+		if err != nil {
+			s.options.Log.Error("history is left out", "sink", "mqtt", "err", err)
+			break
+		}
+		rest = behind
+		s.mu.Lock()
+		d := s.devices[topic]
+		seen := d != nil && slices.Contains(d.ahead, at)
+		s.mu.Unlock()
+		if t, ok := now[topic]; seen || ok && t == at {
+			before = append(before, passed{d, at})
+			continue
+		}
+		publish(topic, payload)
+	}
+	return before
+}
+
+// told notes what the broker has taken. Blocks come in order, so the states up
+// to one that has passed will not come up again.
+func (s *Sink) told(n news, before []passed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for topic, d := range s.devices {
-		d.sent = max(d.sent, states[topic].number)
-		if m, ok := described[topic+"/meta"]; ok && bytes.Equal(m, d.meta) {
+	for _, st := range n.states {
+		st.device.sent = st.state.number
+		st.device.valued = st.valued
+		if s.options.History {
+			st.device.ahead = append(st.device.ahead, st.state.time)
+		}
+	}
+	for _, p := range before {
+		if i := slices.Index(p.device.ahead, p.time); i >= 0 {
+			p.device.ahead = slices.Delete(p.device.ahead, 0, i+1)
+		}
+	}
+	for d, text := range n.metas {
+		if bytes.Equal(text, d.meta) {
 			d.meta = nil
 		}
 	}
 }
 
 // connect makes a connection where there is none, says that the agent is
-// online and has all meta published again: the broker may be another one, or
-// have forgotten what it retained.
+// online and has everything that is retained published again: the broker may
+// be another one, or have forgotten it.
 func (s *Sink) connect(ctx context.Context) error {
 	if s.connected() {
 		return nil
@@ -487,7 +610,7 @@ func (s *Sink) connect(ctx context.Context) error {
 	}
 	s.client = paho.NewClient(s.paho)
 	if err := s.wait(ctx, s.client.Connect()); err != nil {
-		return err
+		return explain(err)
 	}
 	if err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "online")); err != nil {
 		return err
@@ -496,11 +619,24 @@ func (s *Sink) connect(ctx context.Context) error {
 	defer s.mu.Unlock()
 	for _, d := range s.devices {
 		d.meta = s.describe(d)
+		d.sent, d.valued = 0, nil
 	}
 	return nil
 }
 
+// explain takes the client's words off an error of the network.
+func explain(err error) error {
+	if both, ok := err.(interface{ Unwrap() []error }); ok && errors.Is(err, packets.ErrorNetworkError) {
+		if errs := both.Unwrap(); len(errs) == 2 && errs[1] != nil {
+			return errs[1]
+		}
+	}
+	return err
+}
+
 func (s *Sink) connected() bool { return s.client != nil && s.client.IsConnectionOpen() }
+
+var errNoAck = errors.New("no acknowledgement in time")
 
 // wait waits for the broker's word on a token.
 func (s *Sink) wait(ctx context.Context, token paho.Token) error {
@@ -508,6 +644,6 @@ func (s *Sink) wait(ctx context.Context, token paho.Token) error {
 	case <-token.Done():
 		return token.Error()
 	case <-ctx.Done():
-		return errors.New("no acknowledgement in time")
+		return context.Cause(ctx)
 	}
 }
