@@ -173,6 +173,8 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 	whole := make(map[quantity]*asked)
 	must := make(map[quantity]bool)
 	byMetric := make(map[*agent.Metric]*asked)
+	together := make(map[*agent.Metric][]config.SNMPPoint) // the points of a state
+	tied := make(map[quantity]bool)                        // states that say something of another metric's object
 	words := make(map[quantity][]string)
 	owner := make(map[string]*agent.Metric)
 	rng := rand.New(rand.NewPCG(2, 2))
@@ -204,7 +206,15 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 		if owner[object] == nil {
 			owner[object] = point.Metric
 		}
-		if owner[object] != point.Metric && point.Where == nil && point.Rows == nil {
+		foreign := owner[object] != point.Metric && point.Where == nil && point.Rows == nil
+		if point.States != nil {
+			together[point.Metric] = append(together[point.Metric], point)
+			for q := range of {
+				words[q] = slices.AppendSeq(words[q], maps.Values(point.States))
+				tied[q] = tied[q] || foreign
+			}
+		}
+		if foreign {
 			continue
 		}
 		for q := range of {
@@ -213,19 +223,45 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 				whole[q] = byMetric[q.metric]
 			}
 			byMetric[q.metric] = note(whole, q, point.Conversion)
-			words[q] = slices.AppendSeq(words[q], maps.Values(point.States))
 			must[q] = must[q] || point.OID != "" && !strings.Contains(point.Channel, "{")
 		}
 	}
 	// A state's points say together what none of them can alone.
-	for q, a := range whole {
+	for q := range words {
 		slices.Sort(words[q])
-		whole[q] = &asked{scale: a.scale, states: slices.Compact(words[q])}
+		words[q] = slices.Compact(words[q])
+		if whole[q] != nil {
+			whole[q] = &asked{scale: whole[q].scale, states: words[q]}
+		}
+	}
+	for m, points := range together {
+		alone := *p
+		alone.SNMP = &config.SNMPProfile{MaxOIDs: p.SNMP.MaxOIDs, Points: points}
+		all := make(map[quantity]bool)
+		most := 0
+		for q := range words {
+			if q.metric == m {
+				all[q] = true
+				most = max(most, len(words[q]))
+			}
+		}
+		for i := range most {
+			values, of := make(everything), make(map[quantity]*asked)
+			for q := range all {
+				of[q] = &asked{states: words[q]}
+				code, _ := m.Code(words[q][i%len(words[q])])
+				values[q] = float64(code)
+			}
+			source, _ := serveSNMP(t, &alone, values)
+			poll(t, source, values, of, all)
+		}
 	}
 	values := make(everything)
 	values.choose(rng, whole)
 	source, address := serveSNMP(t, p, values)
-	poll(t, source, values, whole, must)
+	free := maps.Clone(values)
+	maps.DeleteFunc(free, func(q quantity, _ float64) bool { return tied[q] })
+	poll(t, source, free, whole, must)
 	if len(p.Identify.SNMP) > 0 {
 		got, seen, err := snmp.Identify(t.Context(), address, 5*time.Second, []*config.Profile{p})
 		if err != nil || got != p {
@@ -241,7 +277,11 @@ func channels(p config.SNMPPoint) []string {
 		var out []string
 		for index, pattern := range p.Rows {
 			for n := range 3 {
-				row := strings.Split(strings.ReplaceAll(index, "*", strconv.Itoa(n+1)), ".")
+				like := strings.ReplaceAll(index, "*", strconv.Itoa(n+1))
+				if _, own := p.Rows[like]; own && like != index {
+					continue
+				}
+				row := strings.Split(like, ".")
 				fill := []string{"{index}", strings.Join(row, "."), "{name}", "name " + strconv.Itoa(n+1)}
 				for i, number := range row {
 					fill = append(fill, fmt.Sprintf("{%d}", i+1), number, fmt.Sprintf("{%d}", i-len(row)), number)
