@@ -46,6 +46,11 @@
 //   - Of several points with the same metric and channel the first that gives a
 //     value counts, and those after it are not read any more. Those before it
 //     are, and count as soon as they give one.
+//   - Several points of a state are all read, for there is no one register that
+//     tells it: the first that says something the profile has a word for
+//     decides, and where none does the state is unknown. One without an answer
+//     makes the reading Bad, unless one before it decides. The reading is always
+//     of the first that the device has, whichever decides.
 //   - A SunSpec device's map is looked for once. The headers of the models that
 //     are read come with every poll: when one has moved, nothing is taken from
 //     the old places and the map is looked for again.

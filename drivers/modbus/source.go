@@ -421,10 +421,14 @@ func (h halves) join(b *batch) []*batch {
 }
 
 // emit appends what the poll has found. Of each chain the first field with a
-// value counts.
+// value counts; of a state it is the first with a word.
 func (s *Source) emit(dst []agent.Reading) []agent.Reading {
 	trimmed := false
 	for _, chain := range s.chains {
+		if chain[0].conv.state {
+			dst = state(dst, chain)
+			continue
+		}
 		var bad agent.Reading
 	fields:
 		for i := range chain {
@@ -462,6 +466,43 @@ func (s *Source) emit(dst []agent.Reading) []agent.Reading {
 	}
 	if trimmed {
 		s.trim()
+	}
+	return dst
+}
+
+// state appends what the fields of a state say together.
+func state(dst []agent.Reading, chain []field) []agent.Reading {
+	var point *agent.Point // of the first that the device has
+	var unmapped agent.Reading
+	for i := range chain {
+		f := &chain[i]
+		if f.gone() {
+			continue
+		}
+		if point == nil {
+			point = f.point
+		}
+		if err := f.err(); err != nil {
+			if f.absent {
+				continue
+			}
+			return append(dst, point.Failed(err))
+		}
+		r, ok := f.decode()
+		f.absent = !ok
+		if !ok {
+			continue
+		}
+		r.Point = point
+		if r.Quality == agent.Bad || r.Value != 0 {
+			return append(dst, r)
+		}
+		if unmapped.Point == nil {
+			unmapped = r
+		}
+	}
+	if unmapped.Point != nil {
+		dst = append(dst, unmapped)
 	}
 	return dst
 }

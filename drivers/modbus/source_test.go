@@ -423,6 +423,52 @@ func TestFirstPointTheDeviceHasCounts(t *testing.T) {
 	})
 }
 
+// A UPS that tells in one register that it is on battery, in another that it
+// is on bypass, and in none that all is well.
+func TestStateOfSeveralRegisters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBank()
+		b.set(100, 0)
+		b.set(101, 0)
+		status := &agent.Metric{Class: "ups", Name: "status", Kind: agent.State, States: []string{"unknown", "online", "on_battery", "bypass", "fault"}}
+		says := func(address int, states map[string]string) config.ModbusPoint {
+			p := word(address, "")
+			p.Metric, p.States, p.Absent = status, states, []float64{0xFFFF}
+			return p
+		}
+		s, _ := newTestSource(t, b, profileOf(
+			says(0, map[string]string{"1": "fault"}), // it does not have that
+			says(100, map[string]string{"1": "on_battery"}),
+			says(101, map[string]string{"1": "bypass"}),
+			says(100, map[string]string{"0": "online"}),
+		))
+		poll(t, s, b, []string{"status=1"}, nil)
+		rs, err := s.Poll(t.Context(), nil)
+		if err != nil || len(rs) != 1 || rs[0].Point.Source != "holding:100" {
+			t.Fatalf("%v, %+v", err, rs)
+		}
+		b.reads()
+		point := rs[0].Point
+		for _, step := range []struct {
+			battery, bypass uint16
+			word, raw       string
+		}{
+			{1, 0, "on_battery", ""}, {1, 1, "on_battery", ""}, {0, 1, "bypass", ""}, {7, 5, "unknown", "7"},
+			{0xFFFF, 5, "unknown", "5"}, {7, 1, "bypass", ""}, {0, 0, "online", ""},
+		} {
+			b.set(100, step.battery)
+			b.set(101, step.bypass)
+			rs, err := s.Poll(t.Context(), nil)
+			if err != nil || len(rs) != 1 || rs[0].Word() != step.word || rs[0].Raw != step.raw || rs[0].Point != point {
+				t.Errorf("%+v: %v, %+v", step, err, rs)
+			}
+			if reads := b.reads(); !slices.Equal(reads, []string{"holding 0x0064..0x0065"}) {
+				t.Errorf("reads %q", reads)
+			}
+		}
+	})
+}
+
 func TestComingBackAsksForAllAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBank()
