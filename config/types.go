@@ -177,7 +177,8 @@ type ModbusProfile struct {
 
 // A ModbusPoint is one value of a register map. Where several points of a
 // profile have the same metric and channel, the first that the device has
-// is the one that counts.
+// is the one that counts. Several points of a state count together, as those
+// of an SNMPPoint do.
 type ModbusPoint struct {
 	Metric      *agent.Metric
 	Channel     string
