@@ -9,6 +9,7 @@ import (
 
 	"plantroom/agent"
 	"plantroom/config"
+	"plantroom/testdata/peer"
 )
 
 var status = &agent.Metric{Name: "status", Kind: agent.State, States: []string{"unknown", "online", "on_battery", "bypass", "fault"}}
@@ -141,5 +142,49 @@ func TestStateOfSeveralColumns(t *testing.T) {
 	poll(t, src)
 	if time.Until(src.next) < surveyEvery-time.Minute {
 		t.Error("an unchanged device is surveyed soon")
+	}
+}
+
+// What the UPS units of the recordings are doing, by their makers' MIBs.
+func TestRecordedStates(t *testing.T) {
+	dir := peer.Recorded(t)
+	address := startSnmpsim(t, dir, "hwg-ste2")
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ recording, profile, status, battery string }{
+		{"apc-mgeups_galaxy7000", "mge-ups", "online", "normal"}, // not on battery, not on bypass, inverter on
+		{"eaton-mgeups_9px", "mge-ups", "online", "normal"},
+		{"socomec-ups", "socomec-netvision", "online", "charging"}, // onInverter, no alarm on battery
+		{"poweralert_ups", "rfc1628-ups", "eco", "normal"},         // other(1), and economy(9) in the maker's own tree
+		{"deltaups", "rfc1628-ups", "online", "normal"},
+		{"generex-ups_cs121", "rfc1628-ups", "online", "normal"},
+		{"huaweiups_ups2000", "rfc1628-ups", "online", "normal"},
+		{"netmanplus_204", "rfc1628-ups", "online", "normal"},
+		{"liebert_apm", "liebert-ups", "online", "normal"},
+		{"liebert_weblbds", "liebert-ups", "online", "normal"},
+		{"vertiv-ita2", "vertiv-ita2", "online", "normal"},
+		{"eatonups", "eaton-xups", "online", "normal"}, // resting
+		{"eatonupsm2_9px", "eaton-xups", "online", "normal"},
+		{"apc_smart1500", "apc-powernet-ups", "online", "normal"},
+		{"apc_smtl1000-nmc3", "apc-powernet-ups", "online", "normal"},
+		{"apc_symmetralx", "apc-powernet-ups", "online", "normal"},
+	} {
+		t.Run(test.recording, func(t *testing.T) {
+			src := NewSource(&agent.Device{ID: "dev"}, recorded(address, test.recording, "2c"), profiles[test.profile].SNMP, 5*time.Second)
+			defer src.Close()
+			rs, err := src.Poll(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for _, r := range rs {
+				got[r.Point.Metric.Name] = r.Word()
+			}
+			if got["status"] != test.status || got["battery_status"] != test.battery {
+				t.Errorf("status %s, battery %s; want %s and %s", got["status"], got["battery_status"], test.status, test.battery)
+			}
+		})
 	}
 }
