@@ -473,6 +473,9 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 	}
 	for _, ack := range acks {
 		if err := s.wait(ctx, ack); err != nil {
+			if errors.Is(err, errNoAck) { // the connection may be dead, and what it still holds is sent again
+				s.client.Disconnect(0)
+			}
 			return fmt.Errorf("publish to %s: %w", s.options.URL, err)
 		}
 	}

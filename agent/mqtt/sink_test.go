@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -173,6 +172,7 @@ func TestLastWill(t *testing.T) {
 	has(t, sub, "plantroom/praha-1/_agent/edge-1", "online")
 	proxy.cut()
 	has(t, sub, "plantroom/praha-1/_agent/edge-1", "offline")
+	has(t, peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/_agent/#"), "plantroom/praha-1/_agent/edge-1", "offline")
 	peer.Until(t, "online again", func() bool {
 		return s.Send(t.Context(), s.Append(nil, at(1, statusA.Stated(1, "")))) == nil
 	})
@@ -262,6 +262,9 @@ func TestRetainedStateNeverGoesBack(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("history %v: %q, want %q", history, got, want)
 		}
+		if n := len(s.devices["plantroom/praha-1/ups-a"].ahead); n != 0 {
+			t.Errorf("history %v: %d states are remembered that cannot come up again", history, n)
+		}
 		s.Close()
 	}
 }
@@ -345,41 +348,64 @@ func TestValues(t *testing.T) {
 	retained()
 }
 
-// TestSilentBroker gives up on a broker that takes everything and confirms
-// nothing, as soon as it is told to.
+// TestSilentBroker publishes to a broker that takes everything and confirms
+// nothing. Send gives up as soon as it is told to, and keeps the connection for
+// a last word; when it has waited too long it makes a new one.
 func TestSilentBroker(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
+	topics, connects := make(chan string, 16), make(chan bool, 16)
 	go func() {
-		c, err := l.Accept()
-		if err != nil {
-			done <- err
-			return
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for {
+					p, err := packets.ReadPacket(c)
+					if err != nil {
+						return
+					}
+					switch p := p.(type) {
+					case *packets.ConnectPacket:
+						packets.NewControlPacket(packets.Connack).Write(c)
+						connects <- true
+					case *packets.PublishPacket:
+						if strings.Contains(p.TopicName, "/_agent/") {
+							ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
+							ack.MessageID = p.MessageID
+							ack.Write(c)
+						} else if strings.HasSuffix(p.TopicName, "/ups-a") {
+							topics <- p.TopicName
+						}
+					}
+				}
+			}()
 		}
-		defer c.Close()
-		p, err := packets.ReadPacket(c)
-		if _, ok := p.(*packets.ConnectPacket); !ok {
-			done <- fmt.Errorf("%v, %w", p, err)
-			return
-		}
-		done <- packets.NewControlPacket(packets.Connack).Write(c)
-		packets.ReadPacket(c) // online
-		cancel()
-		io.Copy(io.Discard, c)
 	}()
 	s := newSink(t, Options{URL: "mqtt://" + l.Addr().String()})
-	if err := s.Send(ctx, s.Append(nil, at(0, statusA.Stated(1, "")))); !errors.Is(err, context.Canceled) {
-		t.Errorf("error: %v", err)
+	for i, cause := range []error{context.Canceled, errNoAck, errNoAck} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Send(ctx, s.Append(nil, at(int64(i), statusA.Stated(1, "")))) }()
+		select {
+		case <-topics:
+		case err := <-done:
+			t.Fatal(err)
+		}
+		cancel(cause)
+		if err := <-done; !errors.Is(err, cause) {
+			t.Errorf("error: %v, want %v", err, cause)
+		}
 	}
-	if err := <-done; err != nil {
-		t.Error(err)
+	if n := len(connects); n != 2 {
+		t.Errorf("%d connections, want 2: one that lasts until it has waited too long, and another", n)
 	}
-	s.client.Disconnect(0) // so that Close does not wait for a word from it
 }
 
 func TestURL(t *testing.T) {
