@@ -448,6 +448,14 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestWebSocket publishes where a firewall lets only HTTP through; Send returns
+// nil when the broker has confirmed.
+func TestWebSocket(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true\nprotocol websockets")
+	s := newSink(t, Options{URL: "ws://127.0.0.1:" + broker.Port})
+	send(t, s, s.Append(nil, at(0, statusB.Stated(1, ""))))
+}
+
 // certificates writes an authority and a server's certificate and returns the
 // authority's file.
 func certificates(t *testing.T, dir string) (ca string) {
