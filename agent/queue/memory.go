@@ -1,10 +1,3 @@
-// Package queue keeps encoded readings between the polls and a sink.
-//
-// A queue takes blocks, from any number of writers, and gives them to one
-// reader in the order in which they came: Peek shows the oldest, Drop removes
-// what was shown once it has been delivered. It is bounded in bytes. When it
-// is full the oldest blocks go, counted, because what is happening now matters
-// more than what has been waiting longest.
 package queue
 
 import (
@@ -113,20 +106,31 @@ func (q *Memory) Drop() error {
 	return nil
 }
 
-// Stats say how full a queue is.
+// Stats say how full a queue is, and what it has lost since it was made or
+// opened.
 type Stats struct {
-	Bytes   int
-	Age     time.Duration // how long the oldest block has waited
-	Dropped uint64        // blocks that went because the queue was full, ever
+	Bytes   int64         // taken by the blocks that wait, in files with their headers
+	Age     time.Duration // how long the oldest block has waited, about
+	Dropped uint64        // blocks that went because the queue was full
+	Damaged uint64        // blocks that could not be read back
+	Refused uint64        // blocks that Put returned an error for
 }
 
 // Stats returns how full the queue is.
 func (q *Memory) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := Stats{Bytes: q.bytes, Dropped: q.dropped}
+	s := Stats{Bytes: int64(q.bytes), Dropped: q.dropped}
 	if q.first < len(q.blocks) {
 		s.Age = time.Since(q.blocks[q.first].at)
 	}
 	return s
+}
+
+// Close gives up what is queued.
+func (q *Memory) Close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.blocks, q.first, q.bytes, q.shown = nil, 0, 0, 0
+	return nil
 }
