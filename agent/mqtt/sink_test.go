@@ -451,8 +451,10 @@ func TestTLS(t *testing.T) {
 // TestWebSocket publishes where a firewall lets only HTTP through; Send returns
 // nil when the broker has confirmed.
 func TestWebSocket(t *testing.T) {
-	broker := peer.StartMosquitto(t, "allow_anonymous true\nprotocol websockets")
-	s := newSink(t, Options{URL: "ws://127.0.0.1:" + broker.Port})
+	port := peer.TCPPort(t)
+	peer.StartMosquitto(t, "allow_anonymous true\nlistener "+port+" lo\nprotocol websockets") // for which it takes an interface, no address
+	peer.Until(t, "WebSocket listens", peer.Listening("127.0.0.1:"+port))
+	s := newSink(t, Options{URL: "ws://127.0.0.1:" + port})
 	send(t, s, s.Append(nil, at(0, statusB.Stated(1, ""))))
 }
 
