@@ -292,7 +292,7 @@ func (f *Facility) showCooling(b *Board, u *coolingUnit) {
 	b.Set("valve_position", unit+" free cooling", 100*number(u.mode != "mechanical"))
 	b.SetState("x_compressor", unit+" compressor 1", onOff(u.compressor() > 0, "stopped", "running"))
 	b.SetState("x_free_cooling", unit, onOff(u.mode == "mechanical", "possible", "not_possible"))
-	b.SetState("x_general_error", "", onOff(u.status == "fault", "clear", "alarm"))
+	b.SetState("x_general_error", unit, onOff(u.status == "fault", "clear", "alarm"))
 	water := min(f.room.hot, max(8, r.outdoor+4))
 	b.Set("supply_water_temperature", "", water)
 	b.Set("return_water_temperature", "", water+5*u.heat/maxHeat)

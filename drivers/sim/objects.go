@@ -298,6 +298,9 @@ func (c *collector) column(p *config.SNMPPoint, x object) {
 			}
 			continue
 		}
+		if _, taken := c.objects[p.Table+"."+index]; taken && index != "" && x.states != nil {
+			continue // the cell is part of another state, and says what it must for that
+		}
 		done := index != "" && c.row(p, x, index, name)
 		for n := 1; !done && n <= mostRows; n++ {
 			index = pattern.row(n)
