@@ -34,6 +34,7 @@ type Agent struct {
 	mu      sync.Mutex // over buses, running and what Run and Apply do with them
 	ctx     context.Context
 	buses   []*Bus
+	own     *Bus                      // of the agent as a device; nil for none
 	outlets atomic.Pointer[[]*Outlet] // read by the buses' goroutines
 	running map[any]*task             // of each bus and outlet, while Run runs
 
@@ -67,7 +68,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	<-ctx.Done()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	err := a.end(a.buses)
+	err := a.end(a.all())
 	a.flush(*a.outlets.Load())
 	return err
 }
@@ -88,9 +89,17 @@ func (a *Agent) Apply(buses []*Bus, outlets []*Outlet) error {
 	a.outlets.Store(&outlets)
 	a.flush(slices.DeleteFunc(slices.Clone(old), func(o *Outlet) bool { return slices.Contains(outlets, o) }))
 	a.buses = buses
-	a.Latest.have(buses)
+	a.Latest.have(a.all())
 	a.start()
 	return err
+}
+
+// all returns the buses, the agent's own last.
+func (a *Agent) all() []*Bus {
+	if a.own == nil {
+		return a.buses
+	}
+	return append(slices.Clip(a.buses), a.own)
 }
 
 // start runs the buses and outlets that are not running.
@@ -102,7 +111,7 @@ func (a *Agent) start() {
 			a.running[o] = launch(finish, stop, func() { o.run(ctx, waiting, a.log) })
 		}
 	}
-	for _, b := range a.buses {
+	for _, b := range a.all() {
 		if a.running[b] == nil {
 			ctx, stop := context.WithCancel(a.ctx)
 			a.running[b] = launch(stop, stop, func() { b.run(ctx, a.log, a.publish) })

@@ -56,6 +56,12 @@ func (q *listQueue) Drop() error {
 	return nil
 }
 
+func (q *listQueue) Stats() QueueStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return QueueStats{Bytes: int64(len(strings.Join(q.blocks, "")))}
+}
+
 // A recordingSink keeps what it is sent, one letter for each device.
 type recordingSink struct {
 	sent []string
@@ -253,5 +259,53 @@ func TestExchange(t *testing.T) {
 		if n := len(strings.Join(sound.sent, "")); n != 61 {
 			t.Errorf("%d of 61 polls were sent", n)
 		}
+	})
+}
+
+// TestReport reads the agent as a device: healthy, then with a sink that fails.
+func TestReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted("a", time.Second, silent)
+		b := NewBus("a")
+		b.Add(s.device, s, metricUp, metricDuration)
+		outlet := NewOutlet("influx", &recordingSink{}, newListQueue(), 0)
+		a := New([]*Bus{b}, []*Outlet{outlet}, slog.New(slog.DiscardHandler))
+		metrics := map[string]*Metric{}
+		a.Report(&Device{ID: "edge-1", Class: "agent", Every: 5 * time.Second}, func(name string) *Metric {
+			if metrics[name] == nil {
+				metrics[name] = &Metric{Class: "agent", Name: name}
+			}
+			return metrics[name]
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- a.Run(ctx) }()
+		own := func() map[string]float64 {
+			all := a.Latest.All()
+			last := all[len(all)-1]
+			if last.Device.ID != "edge-1" || !last.Up {
+				t.Fatalf("the last device is %+v", last)
+			}
+			values := map[string]float64{}
+			for _, r := range last.Readings {
+				values[strings.TrimSuffix(r.Point.Metric.Name+"/"+r.Point.Channel, "/")] = r.Value
+			}
+			return values
+		}
+		time.Sleep(31 * time.Second)
+		got := own()
+		if got["up"] != 1 || got["sink_up/influx"] != 1 || got["polls"] < 8 || got["poll_failures"] < 5 || got["memory"] < 1e6 || got["clock_offset"] != 0 {
+			t.Errorf("a healthy agent reads %v", got)
+		}
+		outlet.Exchange(&recordingSink{fail: func() error { return errors.New("503") }})
+		time.Sleep(30 * time.Second)
+		if got = own(); got["sink_up/influx"] != 0 || got["queue_bytes/influx"] == 0 {
+			t.Errorf("an agent with a sink that fails reads %v", got)
+		}
+		if o := a.Outlets()[0]; o.Up || o.Err == nil || time.Since(o.Since) < 25*time.Second {
+			t.Errorf("outlet: %+v", o)
+		}
+		cancel()
+		<-ended
 	})
 }

@@ -36,6 +36,9 @@ type Queue interface {
 
 	// Drop removes what the last Peek returned.
 	Drop() error
+
+	// Stats says how full the queue is. It may be called at any time.
+	Stats() QueueStats
 }
 
 // How an outlet treats a far side that does not take what it is sent.
@@ -52,10 +55,12 @@ type Outlet struct {
 	queue  Queue
 	linger time.Duration
 
-	mu     sync.Mutex // over sink, its Append, and buf
+	mu     sync.Mutex // over what follows, and sink's Append
 	sink   Sink
 	buf    []byte
-	broken bool // the queue refused a block, and that was reported
+	broken bool      // the queue refused a block, and that was reported
+	err    error     // of the last delivery
+	since  time.Time // when err became nil, or ceased to be
 
 	sending sync.Mutex // held during Send
 }
@@ -65,6 +70,29 @@ type Outlet struct {
 // comes together should leave together.
 func NewOutlet(name string, sink Sink, queue Queue, linger time.Duration) *Outlet {
 	return &Outlet{name: name, sink: sink, queue: queue, linger: linger}
+}
+
+// stats says how the outlet stands.
+func (o *Outlet) stats() OutletStats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := OutletStats{Name: o.name, Up: o.err == nil, Err: o.err, Since: o.since, Queue: o.queue.Stats()}
+	if r, ok := o.sink.(interface{ Refused() uint64 }); ok {
+		s.SetAside = r.Refused()
+	}
+	return s
+}
+
+// delivered notes how a delivery went and reports whether that is news.
+func (o *Outlet) delivered(err error) (news bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	news = (err == nil) != (o.err == nil)
+	if news || o.since.IsZero() {
+		o.since = time.Now()
+	}
+	o.err = err
+	return news
 }
 
 // Exchange gives the outlet another sink, which must understand the blocks of
@@ -112,7 +140,6 @@ func (o *Outlet) put(rs []Reading, log *slog.Logger) {
 // at the first failure with blocks left behind.
 func (o *Outlet) run(ctx, waiting context.Context, log *slog.Logger) {
 	pause := backOffFirst
-	var failing error
 	for {
 		block, err := o.queue.Peek(waiting, sendLimit)
 		if err == nil && len(block) < sendLimit && sleep(waiting, o.linger) == nil {
@@ -132,19 +159,17 @@ func (o *Outlet) run(ctx, waiting context.Context, log *slog.Logger) {
 			if ctx.Err() != nil {
 				return
 			}
-			if failing == nil {
+			if o.delivered(err) {
 				log.Warn("sink does not take readings, they are kept", "sink", o.name, "err", err)
 			}
-			failing = err
 			if sleep(waiting, pause) != nil {
 				return
 			}
 			pause = min(2*pause, backOffLimit)
 			continue
 		}
-		if failing != nil {
+		if o.delivered(nil) {
 			log.Info("sink takes readings again", "sink", o.name)
-			failing = nil
 		}
 		pause = backOffFirst
 		if err := o.queue.Drop(); err != nil {

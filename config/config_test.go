@@ -132,7 +132,7 @@ modbus:
     - {metric: voltage, input: 0x10, type: float32, channel: L1, absent: [0xFFFF, -1]}
     - {metric: x_mode, holding: 41, bits: [4, 7], states: {0: idle, 0x0F: busy}}
 `)
-	if site.Name != "praha-1" || site.Agent != "edge-1" || site.Wall != "127.0.0.1:8080" {
+	if site.Name != "praha-1" || site.Agent != "edge-1" || site.Wall.Listen != "127.0.0.1:8080" {
 		t.Errorf("site: %+v", site)
 	}
 	if site.Influx[0].Token.Reveal() != "token-1" || site.MQTT[0].Password.Reveal() != "tajné heslo" {

@@ -114,9 +114,7 @@ func (r *siteReader) read(path string) {
 	r.site.Queue = r.queue(s, m.get("queue"))
 	r.site.Watch = s.boolean(m.get("watch"), "watch")
 	if n := m.get("wall"); n != nil {
-		wall := s.mapping(n, "wall")
-		r.site.Wall = s.address(wall.need("listen", "127.0.0.1:8080"), "listen", "8080")
-		wall.done()
+		r.site.Wall = s.wall(n)
 	}
 	for _, n := range s.list(m.get("profiles")) {
 		r.ownProfiles(s, n)
@@ -314,6 +312,35 @@ func (r *siteReader) mqtt(s *source, n *yaml.Node, i int, names map[string]strin
 	}
 	return out
 }
+
+func (s *source) wall(n *yaml.Node) *Wall {
+	m := s.mapping(n, "wall")
+	listen := m.need("listen", "127.0.0.1:8080")
+	w := &Wall{
+		Listen: s.address(listen, "listen", "8080"),
+		Token:  NewSecret(s.text(m.get("token"), "token")),
+		Users:  map[string]Secret{},
+	}
+	if users := m.get("users"); users != nil {
+		pairs, _ := s.pairs(users, "users")
+		for _, p := range pairs {
+			hash := s.text(p.value, "the password of "+p.key.Value)
+			if !bcryptForm.MatchString(hash) {
+				s.fault(p.value, "users holds bcrypt hashes, not passwords; make one with: htpasswd -nB %s", p.key.Value)
+			}
+			w.Users[p.key.Value] = NewSecret(hash)
+		}
+	}
+	m.done()
+	host, _, _ := net.SplitHostPort(w.Listen)
+	ip := net.ParseIP(host)
+	if w.Listen != "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) && w.Token.IsZero() && len(w.Users) == 0 {
+		s.fault(listen, "listen is %s, where others reach it; give wall a token: or users:, or listen on 127.0.0.1", w.Listen)
+	}
+	return w
+}
+
+var bcryptForm = regexp.MustCompile(`^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$`)
 
 // queue reads where readings wait. Under systemd that is the service's own
 // state folder, unless something else is said.

@@ -17,9 +17,16 @@ type Site struct {
 	Queue   Queue
 	Watch   bool     // load again when one of Files changes
 	Files   []string // the files that were read, and the folders that were looked into
-	Wall    string   // host:port to serve the wall on; "" for none
+	Wall    *Wall    // nil for none
 	Buses   []*Bus   // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
+}
+
+// Wall says where the agent is looked at over HTTP, and by whom.
+type Wall struct {
+	Listen string // host:port
+	Token  Secret
+	Users  map[string]Secret // name -> bcrypt hash
 }
 
 // Queue says where readings wait for their outputs.

@@ -361,7 +361,7 @@ func (v *demoView) live(ctx context.Context, a *agent.Agent, done <-chan error) 
 	for {
 		select {
 		case err := <-done:
-			v.look(a.Latest.All())
+			v.look(devices(a))
 			return err
 		case now := <-step.C:
 			// A machine that slept does not make the facility catch up.
@@ -369,7 +369,7 @@ func (v *demoView) live(ctx context.Context, a *agent.Agent, done <-chan error) 
 			v.facility.Step(time.Duration(float64(elapsed) * v.cmd.Speed))
 			last = now
 		case now := <-frame.C:
-			all := a.Latest.All()
+			all := devices(a)
 			v.look(all)
 			switch {
 			case v.height != nil:
@@ -389,7 +389,7 @@ func (v *demoView) close(a *agent.Agent) {
 	}
 	stats := a.Stats()
 	fmt.Fprintf(v.out, "plantroom demo stops after %s (%s of the facility's time): %d polls, %d failed, %d skipped; %s\n",
-		time.Since(v.started).Round(100*time.Millisecond), v.facility.Now().Round(time.Second), stats.Polls, stats.Failures, stats.Skipped, upCount(a.Latest.All()))
+		time.Since(v.started).Round(100*time.Millisecond), v.facility.Now().Round(time.Second), stats.Polls, stats.Failures, stats.Skipped, upCount(devices(a)))
 }
 
 // look finds what has changed since the last look.
@@ -537,6 +537,12 @@ func cut(line string, width int) string {
 func clock(d time.Duration) string {
 	s := int(d.Seconds())
 	return fmt.Sprintf("%d:%02d:%02d since it began", s/3600, s/60%60, s%60)
+}
+
+// devices returns how the facility's devices stand; the agent itself, which is
+// polled too, is not one of them.
+func devices(a *agent.Agent) []agent.Status {
+	return slices.DeleteFunc(a.Latest.All(), func(s agent.Status) bool { return s.Device.Class == "agent" })
 }
 
 func upCount(all []agent.Status) string {

@@ -167,6 +167,8 @@ func TestDemoTellsTheMainsFailure(t *testing.T) {
 
 	gen := turns(t, db, "generator", "status", "gen-1")
 	ats := turns(t, db, "ats", "selected_source", "ats-1")
+	// A poll may fall into the half second in which the switch is on neither.
+	ats = slices.DeleteFunc(ats, func(s turn) bool { return s.state == "none" })
 	ups := turns(t, db, "ups", "status", "ups-a")
 	battery := turns(t, db, "ups", "battery_status", "ups-a")
 	var mains []turn

@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	// What is between the domain and one far side knows the domain only.
 	"agent/influx": {"agent"},
 	"agent/mqtt":   {"agent"},
+	"agent/wall":   {"agent"},
 	"agent/queue":  nil,
 	// Configuration compiles to the domain's metrics and labels, and dials nothing.
 	"config": {"agent"},
@@ -31,7 +32,7 @@ var layers = map[string][]string{
 	"drivers/sim":    {"agent", "config"},
 	"drivers":        {"agent", "config", "drivers/modbus", "drivers/snmp"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/influx", "agent/mqtt", "agent/queue", "config", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/influx", "agent/mqtt", "agent/queue", "agent/wall", "config", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

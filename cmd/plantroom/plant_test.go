@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,10 +86,21 @@ func TestUnplugAndPlugBack(t *testing.T) {
 
 	file("profiles/meter.yaml", "profile: meter\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n")
 	file("profiles/host.yaml", "profile: host\nclass: ups\nsnmp: {points: [{metric: x_services, unit: \"\", oid: 1.3.6.1.2.1.1.7.0}]}\n")
+	wall := peer.TCPPort(t)
+	health := func() string {
+		resp, err := http.Get("http://127.0.0.1:" + wall + "/healthz")
+		if err != nil {
+			return err.Error()
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return string(text)
+	}
 	site := file("site.yaml", fmt.Sprintf(`
 site: praha-1
 agent: edge-1
 profiles: [profiles]
+wall: {listen: "127.0.0.1:%s"}
 outputs:
   influx: {url: %q, bucket: facility}
   mqtt: {url: "mqtt://127.0.0.1:%s"}
@@ -97,7 +110,7 @@ devices:
   - {id: meter-1, profile: meter, modbus: {bus: gateway, unit: 1}, every: 200ms, timeout: 500ms, labels: {room: msb}}
   - {id: meter-2, profile: meter, modbus: {bus: gateway, unit: 2}, every: 200ms, timeout: 500ms}
   - {id: host, profile: host, snmp: {address: "127.0.0.1:%s"}, every: 200ms, timeout: 500ms}
-`, db.URL, broker.Port, tcp, udp))
+`, wall, db.URL, broker.Port, tcp, udp))
 
 	log := &logbook{}
 	ctx, stop := context.WithCancel(t.Context())
@@ -138,6 +151,11 @@ devices:
 		}
 	}
 	quiet("everything is plugged in")
+	peer.Until(t, "health", func() bool {
+		text := health()
+		return strings.Contains(text, `{"status":"ok","devices":{"all":4,"up":4,"not_up":[]}`) && strings.Contains(text, `{"name":"mqtt","up":true,`)
+	})
+	peer.Until(t, "the agent as a device of its own", seen("plantroom/praha-1/edge-1", `"sink_up/influx":{"value":1,`, state))
 
 	// The gateway, which takes both its units with it.
 	gateway.Close()
@@ -166,6 +184,9 @@ devices:
 	// The database.
 	db.Process.Stop()
 	peer.Until(t, "the database is reported", says(`msg="sink does not take readings, they are kept" sink=influx`))
+	if text := health(); !strings.Contains(text, `{"name":"influx","up":false,"err":"write to `) {
+		t.Errorf("health without the database: %s", text)
+	}
 	db.Restart(t)
 	peer.Until(t, "the database is back", says(`msg="sink takes readings again" sink=influx`))
 
@@ -187,7 +208,7 @@ devices:
 		t.Errorf("%d lines of log:\n%s", n, text)
 	}
 	polls, _ := strconv.Atoi(regexp.MustCompile(`msg="plantroom stops".* polls=(\d+)`).FindStringSubmatch(text)[1])
-	stored := points(`SELECT count(up) FROM switchboard`) + points(`SELECT count(up) FROM ups`)
+	stored := points(`SELECT count(up) FROM switchboard`) + points(`SELECT count(up) FROM ups`) + points(`SELECT count(up) FROM agent`)
 	if stored != polls {
 		t.Errorf("%d polls were made and %d are in the database", polls, stored)
 	}

@@ -40,14 +40,17 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	defer s.close()
+	switch {
+	case len(s.outputs) == 0:
+		c.log.Warn("the site has no outputs; what is read goes nowhere but to the wall")
+	case site.Queue.Dir == "":
+		c.log.Warn("what waits for an output is kept in memory and lost when the agent is killed; give the configuration queue: {dir: FOLDER}")
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	c.log.Info("plantroom runs", "site", site.Name, "agent", site.Agent,
 		"devices", len(site.Devices), "to", strings.Join(outputs(site), ", "))
-	if site.Wall != "" {
-		c.log.Warn("this version serves no wall yet", "listen", site.Wall)
-	}
 	done := make(chan error, 1)
 	go func() { done <- s.agent.Run(ctx) }()
 	tell(daemon.SdNotifyReady)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"plantroom/agent/influx"
 	"plantroom/agent/mqtt"
 	"plantroom/agent/queue"
+	"plantroom/agent/wall"
 	"plantroom/config"
 	"plantroom/drivers"
 )
@@ -25,6 +28,8 @@ type station struct {
 	plan    *drivers.Plan
 	outputs []*output
 	queues  config.Queue // what the queues were opened with
+	wall    *wall.Server // nil for none
+	walled  *config.Wall // what it was made from
 }
 
 // An output is a sink with its queue, and for an embedded broker that too.
@@ -32,7 +37,7 @@ type output struct {
 	madeFrom any
 	name     string
 	sink     closingSink
-	queue    agent.Queue
+	queue    *outputQueue
 	outlet   *agent.Outlet
 	broker   *mqtt.Broker
 }
@@ -66,7 +71,41 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.outputs = outputs
 	s.plan = drivers.Build(site, nil, log)
 	s.agent = agent.New(s.plan.Buses(), outlets(outputs), log)
+	s.agent.Report(
+		&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: reportEvery},
+		func(name string) *agent.Metric { return config.Lookup("agent", name) })
+	if err := s.serveWall(site.Wall); err != nil {
+		s.close()
+		return nil, err
+	}
 	return s, nil
+}
+
+// reportEvery is how often the agent reads itself.
+const reportEvery = 10 * time.Second
+
+// serveWall makes the wall what it is to be, nil for none.
+func (s *station) serveWall(w *config.Wall) (err error) {
+	if reflect.DeepEqual(w, s.walled) {
+		return nil
+	}
+	if s.wall != nil {
+		s.wall.Close()
+		s.wall, s.walled = nil, nil
+	}
+	if w == nil {
+		return nil
+	}
+	users := map[string]string{}
+	for name, hash := range w.Users {
+		users[name] = hash.Reveal()
+	}
+	s.wall, err = wall.Listen(wall.Options{Listen: w.Listen, Token: w.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log})
+	if err != nil {
+		return fmt.Errorf("wall: %w", err)
+	}
+	s.walled = w
+	return nil
 }
 
 // apply makes a running station that of another configuration. After an error
@@ -97,7 +136,7 @@ func (s *station) apply(site *config.Site) error {
 	for _, o := range gone {
 		s.closeOutput(o)
 	}
-	return err
+	return errors.Join(err, s.serveWall(site.Wall))
 }
 
 // make returns the outputs of a site. Those that the station has are taken
@@ -207,8 +246,46 @@ func (s *station) discard(o *output) {
 	s.closeOutput(&mine)
 }
 
-func (s *station) openQueue(name string) (agent.Queue, error) {
-	return queue.NewMemory(int(s.queues.Limit)), nil
+// openQueue opens the queue of the output of that name: in a folder of its own
+// where the configuration has a place for queues, otherwise in memory.
+func (s *station) openQueue(name string) (*outputQueue, error) {
+	if s.queues.Dir == "" {
+		return &outputQueue{queue.NewMemory(int(s.queues.Limit))}, nil
+	}
+	o := queue.Options{Limit: s.queues.Limit, Sync: s.queues.Sync, Log: s.log.With("sink", name)}
+	switch {
+	case s.queues.Sync == 0:
+		o.Sync = queue.Always
+	case s.queues.Sync < 0:
+		o.Sync = queue.Never
+	}
+	q, err := queue.Open(filepath.Join(s.queues.Dir, name), o)
+	if err != nil {
+		return nil, err
+	}
+	if waiting := q.Stats().Bytes; waiting > 0 {
+		s.log.Info("readings of an earlier run wait for the sink", "sink", name, "bytes", waiting)
+	}
+	return &outputQueue{q}, nil
+}
+
+// An outputQueue is one of package queue, which knows nothing of the agent.
+type outputQueue struct {
+	closingQueue
+}
+
+type closingQueue interface {
+	Put(block []byte) error
+	Peek(ctx context.Context, limit int) ([]byte, error)
+	Drop() error
+	Stats() queue.Stats
+	Close() error
+}
+
+// Stats says how full the queue is.
+func (q outputQueue) Stats() agent.QueueStats {
+	s := q.closingQueue.Stats()
+	return agent.QueueStats{Bytes: s.Bytes, Age: s.Age, Dropped: s.Dropped + s.Damaged + s.Refused}
 }
 
 func outlets(outputs []*output) (out []*agent.Outlet) {
@@ -230,6 +307,9 @@ func (s *station) broker() *mqtt.Broker {
 
 // close gives up the outputs, after the agent has stopped.
 func (s *station) close() {
+	if s.wall != nil {
+		s.wall.Close()
+	}
 	for _, o := range s.outputs {
 		s.closeOutput(o)
 	}
@@ -240,8 +320,8 @@ func (s *station) closeOutput(o *output) {
 	if o.broker != nil {
 		o.broker.Close()
 	}
-	if q, ok := o.queue.(io.Closer); ok {
-		if err := q.Close(); err != nil {
+	if o.queue != nil {
+		if err := o.queue.Close(); err != nil {
 			s.log.Error("the queue is not closed in order", "sink", o.name, "err", err)
 		}
 	}

@@ -38,6 +38,7 @@ func TestSystemdIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	exit := make(chan int)
 	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), new(bytes.Buffer)) }()
 	if got := next(); got != "READY=1" {

@@ -1,0 +1,254 @@
+// Package wall serves over HTTP how the agent stands:
+//
+//	/healthz   200 and {"status":"ok"} while polls are being made, 503 when they are not;
+//	           who may see it all also sees devices and outputs
+//	/metrics   the same for Prometheus
+//
+// It listens on loopback unless it is told otherwise, and then wants a token
+// (Authorization: Bearer TOKEN) or a user's password (Basic). Nothing can be
+// changed through it: every request is a GET.
+package wall
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/crypto/bcrypt"
+
+	"plantroom/agent"
+)
+
+// Options say where to listen and who may look. With neither Token nor Users
+// everybody who reaches the address may.
+type Options struct {
+	Listen string            // host:port; port 0 takes a free one
+	Token  string            // "" for none
+	Users  map[string]string // name -> bcrypt hash of the password
+	Agent  *agent.Agent
+	Log    *slog.Logger
+}
+
+// A Server answers until it is closed.
+type Server struct {
+	options Options
+	http    *http.Server
+	address string
+	done    chan struct{}
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]bool // passwords that were right: bcrypt is slow on purpose
+}
+
+// Listen starts a server.
+func Listen(o Options) (*Server, error) {
+	l, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, address: l.Addr().String(), done: make(chan struct{}), known: map[[sha256.Size]byte]bool{}}
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			o.Log.Error("the wall is not served any more", "listen", s.address, "err", err)
+		}
+	}()
+	return s, nil
+}
+
+// Addr returns the address that the server listens on, host:port.
+func (s *Server) Addr() string { return s.address }
+
+// Close stops the server; what is being answered has a second to end.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	<-s.done
+	return err
+}
+
+func (s *Server) handler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), metrics{s.options.Agent})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.Handle("GET /metrics", s.private(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 0)
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// private answers only those who may look.
+func (s *Server) private(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.allowed(r) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="plantroom"`)
+			http.Error(w, "a token or a user's password is needed", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) allowed(r *http.Request) bool {
+	if s.options.Token == "" && len(s.options.Users) == 0 {
+		return true
+	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && s.options.Token != "" {
+		return subtle.ConstantTimeCompare([]byte(token), []byte(s.options.Token)) == 1
+	}
+	name, password, ok := r.BasicAuth()
+	hash, known := s.options.Users[name]
+	if !ok || !known {
+		return false
+	}
+	proof := sha256.Sum256([]byte(name + "\x00" + password))
+	s.mu.Lock()
+	right := s.known[proof]
+	s.mu.Unlock()
+	if right {
+		return true
+	}
+	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[proof] = true
+	return true
+}
+
+// What /healthz says.
+type health struct {
+	Status  string         `json:"status"` // ok or stalled
+	Devices *healthDevices `json:"devices,omitempty"`
+	Outputs []healthOutput `json:"outputs,omitempty"`
+}
+
+type healthDevices struct {
+	All int      `json:"all"`
+	Up  int      `json:"up"`
+	Not []string `json:"not_up"`
+}
+
+type healthOutput struct {
+	Name       string  `json:"name"`
+	Up         bool    `json:"up"`
+	Err        string  `json:"err,omitempty"`
+	QueueBytes int64   `json:"queue_bytes"`
+	QueueAge   float64 `json:"queue_age_seconds"`
+}
+
+// stalledAfter is for how long no poll may end, beyond the devices' own
+// intervals, before the agent counts as stalled.
+const stalledAfter = time.Minute
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	h := health{Status: "stalled"}
+	devices := healthDevices{Not: []string{}}
+	now := time.Now()
+	for _, d := range s.options.Agent.Latest.All() {
+		devices.All++
+		if d.Up {
+			devices.Up++
+		} else {
+			devices.Not = append(devices.Not, d.Device.ID)
+		}
+		if now.Sub(d.Polled) < stalledAfter+2*d.Device.Every {
+			h.Status = "ok"
+		}
+	}
+	if s.allowed(r) {
+		h.Devices = &devices
+		for _, o := range s.options.Agent.Outlets() {
+			out := healthOutput{Name: o.Name, Up: o.Up, QueueBytes: o.Queue.Bytes, QueueAge: o.Queue.Age.Seconds()}
+			if o.Err != nil {
+				out.Err = o.Err.Error()
+			}
+			h.Outputs = append(h.Outputs, out)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if h.Status != "ok" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		panic(err) // strings and numbers always can be JSON
+	}
+	fmt.Fprintf(w, "%s\n", text)
+}
+
+// metrics gives Prometheus what the agent counts.
+type metrics struct{ agent *agent.Agent }
+
+var (
+	polls       = prometheus.NewDesc("plantroom_polls_total", "Polls made, with or without an answer.", nil, nil)
+	failures    = prometheus.NewDesc("plantroom_poll_failures_total", "Polls without an answer.", nil, nil)
+	skipped     = prometheus.NewDesc("plantroom_polls_skipped_total", "Polls not made, because the bus was busy.", nil, nil)
+	deviceUp    = prometheus.NewDesc("plantroom_device_up", "1 when the device answered its last poll.", []string{"device", "class"}, nil)
+	deviceTries = prometheus.NewDesc("plantroom_device_failures", "Polls in a row that the device did not answer.", []string{"device", "class"}, nil)
+	sinkUp      = prometheus.NewDesc("plantroom_sink_up", "1 when the output confirmed the last delivery.", []string{"sink"}, nil)
+	queueBytes  = prometheus.NewDesc("plantroom_queue_bytes", "Bytes waiting for the output.", []string{"sink"}, nil)
+	queueAge    = prometheus.NewDesc("plantroom_queue_age_seconds", "How long the oldest reading has waited for the output.", []string{"sink"}, nil)
+	dropped     = prometheus.NewDesc("plantroom_queue_dropped_total", "Polls whose readings were lost on their way to the output.", []string{"sink"}, nil)
+	setAside    = prometheus.NewDesc("plantroom_set_aside_total", "Lines or messages that the output will never take.", []string{"sink"}, nil)
+)
+
+// Describe sends what Collect can send.
+func (m metrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+
+// Collect sends the counts of the moment.
+func (m metrics) Collect(ch chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	truth := map[bool]float64{true: 1}
+	stats := m.agent.Stats()
+	counter(polls, stats.Polls)
+	counter(failures, stats.Failures)
+	counter(skipped, stats.Skipped)
+	for _, d := range m.agent.Latest.All() {
+		gauge(deviceUp, truth[d.Up], d.Device.ID, d.Device.Class)
+		gauge(deviceTries, float64(d.Failures), d.Device.ID, d.Device.Class)
+	}
+	for _, o := range m.agent.Outlets() {
+		gauge(sinkUp, truth[o.Up], o.Name)
+		gauge(queueBytes, float64(o.Queue.Bytes), o.Name)
+		gauge(queueAge, o.Queue.Age.Seconds(), o.Name)
+		counter(dropped, o.Queue.Dropped, o.Name)
+		counter(setAside, o.SetAside, o.Name)
+	}
+}

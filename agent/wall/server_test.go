@@ -1,0 +1,171 @@
+package wall
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"plantroom/agent"
+	"plantroom/testdata/peer"
+)
+
+type answering struct{ point *agent.Point }
+
+func (s answering) Poll(_ context.Context, dst []agent.Reading) ([]agent.Reading, error) {
+	return append(dst, s.point.Measured(1)), nil
+}
+func (s answering) Probe(context.Context) error { return nil }
+func (s answering) Close() error                { return nil }
+
+type nowhere struct{}
+
+func (nowhere) Append(dst []byte, rs []agent.Reading) []byte { return nil }
+func (nowhere) Send(context.Context, []byte) error           { return nil }
+
+type empty struct{}
+
+func (empty) Put([]byte) error { return nil }
+func (empty) Peek(ctx context.Context, _ int) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+func (empty) Drop() error { return nil }
+func (empty) Stats() agent.QueueStats {
+	return agent.QueueStats{Bytes: 4711, Age: 3 * time.Second, Dropped: 2}
+}
+
+// serve runs an agent with one device, and a server in front of it.
+func serve(t *testing.T, o Options) *Server {
+	t.Helper()
+	d := &agent.Device{ID: "ups-a", Class: "ups", Every: 100 * time.Millisecond}
+	m := &agent.Metric{Class: "ups", Name: "up"}
+	b := agent.NewBus("ups-a")
+	b.Add(d, answering{&agent.Point{Device: d, Metric: m}}, m, m)
+	log := slog.New(slog.DiscardHandler)
+	o.Agent = agent.New([]*agent.Bus{b}, []*agent.Outlet{agent.NewOutlet("influx", nowhere{}, empty{}, 0)}, log)
+	o.Log, o.Listen = log, "127.0.0.1:0"
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- o.Agent.Run(ctx) }()
+	s, err := Listen(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	peer.Until(t, "the first poll", func() bool { return o.Agent.Stats().Polls > 0 })
+	return s
+}
+
+func get(t *testing.T, s *Server, path string, with func(*http.Request)) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Addr()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if with != nil {
+		with(r)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	s := serve(t, Options{})
+	code, text := get(t, s, "/healthz", nil)
+	want := `{"status":"ok","devices":{"all":1,"up":1,"not_up":[]},"outputs":[{"name":"influx","up":true,"queue_bytes":4711,"queue_age_seconds":3}]}` + "\n"
+	if code != 200 || text != want {
+		t.Errorf("healthz: %d %s", code, text)
+	}
+	code, text = get(t, s, "/metrics", nil)
+	for _, line := range []string{
+		`plantroom_device_up{class="ups",device="ups-a"} 1`, `plantroom_sink_up{sink="influx"} 1`,
+		`plantroom_queue_bytes{sink="influx"} 4711`, `plantroom_queue_dropped_total{sink="influx"} 2`, "plantroom_polls_total ", "go_goroutines ",
+	} {
+		if !strings.Contains(text, "\n"+line) {
+			t.Errorf("metrics: no line %s", line)
+		}
+	}
+	if code != 200 {
+		t.Errorf("metrics: %d", code)
+	}
+	if code, _ := get(t, s, "/", nil); code != 404 {
+		t.Errorf("/: %d", code)
+	}
+}
+
+func TestNothingButGet(t *testing.T) {
+	s := serve(t, Options{})
+	resp, err := http.Post("http://"+s.Addr()+"/healthz", "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %s", resp.Status)
+	}
+}
+
+func TestWhoMayLook(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, Options{Token: "t0ken", Users: map[string]string{"desk": string(hash)}})
+	bearer := func(token string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	}
+	basic := func(name, password string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(name, password) }
+	}
+	for _, c := range []struct {
+		who  string
+		with func(*http.Request)
+		want int
+	}{
+		{"nobody", nil, 401}, {"a token", bearer("t0ken"), 200}, {"a wrong token", bearer("t0ke"), 401}, {"an empty token", bearer(""), 401},
+		{"a user", basic("desk", "sesame"), 200}, {"a user again", basic("desk", "sesame"), 200},
+		{"a wrong password", basic("desk", "sesam"), 401}, {"a stranger", basic("", ""), 401}, {"the hash", basic("desk", string(hash)), 401},
+	} {
+		if code, _ := get(t, s, "/metrics", c.with); code != c.want {
+			t.Errorf("%s: %d, want %d", c.who, code, c.want)
+		}
+	}
+	if code, text := get(t, s, "/healthz", nil); code != 200 || text != "{\"status\":\"ok\"}\n" {
+		t.Errorf("healthz for nobody: %d %s", code, text)
+	}
+	if _, text := get(t, s, "/healthz", bearer("t0ken")); !strings.Contains(text, `"outputs"`) {
+		t.Errorf("healthz for who may look: %s", text)
+	}
+}
+
+func TestStalled(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	s, err := Listen(Options{Listen: "127.0.0.1:0", Agent: agent.New(nil, nil, log), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if code, text := get(t, s, "/healthz", nil); code != 503 || !strings.Contains(text, `"status":"stalled"`) {
+		t.Errorf("an agent that polls nothing: %d %s", code, text)
+	}
+}
