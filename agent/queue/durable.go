@@ -210,8 +210,12 @@ func (q *Durable) load() error {
 			s.end = q.segments[i+1].first
 		}
 		last := q.segments[n-1]
-		if last.end, err = q.lastNumber(last); err != nil {
+		end, torn, err := q.lastNumber(last)
+		if err != nil {
 			return err
+		}
+		if last.end = end; torn {
+			last.end++ // one block, for all we know
 		}
 		q.next = last.end
 		if done > last.end {
@@ -223,6 +227,12 @@ func (q *Durable) load() error {
 		}
 	}
 	for len(q.segments) > 0 && q.segments[0].end <= done {
+		// Names may lie. Nothing is removed because of a name alone.
+		if end, _, err := q.lastNumber(q.segments[0]); err != nil {
+			return err
+		} else if end > done {
+			break
+		}
 		q.shift()
 	}
 	q.removePending()
@@ -239,7 +249,7 @@ func (q *Durable) load() error {
 		q.scanner.read(f)
 		q.reading = s
 		// Where this fails Peek will deal with it.
-		if r, found, err := q.scanner.next(0, s.size, q.head.number, s.end); err == nil && found && r.number == q.head.number {
+		if r, found, err := q.scanner.next(0, s.size, q.head.number, s.bound()); err == nil && found && r.number == q.head.number {
 			q.head.off, q.headAt = r.start, r.at
 		}
 		q.put <- struct{}{}
@@ -247,31 +257,23 @@ func (q *Durable) load() error {
 	return nil
 }
 
-// lastNumber returns the number after the last block of a segment. What is
-// behind the last intact one and is not, is taken for one block.
-func (q *Durable) lastNumber(s *segment) (uint64, error) {
+// lastNumber returns the number after the last block of a segment, and whether
+// there is something behind that.
+func (q *Durable) lastNumber(s *segment) (end uint64, torn bool, err error) {
 	f, err := q.fs.open(q.path(s), os.O_RDONLY)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	defer f.Close()
 	end, off := s.first, int64(0)
 	sc := scanner{f: f, giveUp: true}
 	for {
-		// No more blocks than headers can have come before.
-		r, found, err := sc.next(off, s.size, end, s.first+uint64(s.size/headerSize)+1)
-		if err != nil {
-			return 0, err
-		}
-		if !found {
-			break
+		r, found, err := sc.next(off, s.size, end, s.bound())
+		if err != nil || !found {
+			return end, off < s.size, err
 		}
 		end, off = r.number+1, r.end
 	}
-	if off < s.size {
-		end++
-	}
-	return end, nil
 }
 
 // Put queues a copy of data. It never waits for the reader.
@@ -512,13 +514,13 @@ func (q *Durable) show(limit int) ([]byte, error) {
 		return nil, nil
 	}
 	at.segment = q.segments[0]
-	size, end := at.segment.size, at.segment.end
+	size, end, high := at.segment.size, at.segment.end, at.segment.bound()
 	data := make([]byte, 0, max(0, min(int64(limit), q.size-at.off)))
 	q.mu.Unlock()
 	n, from := 0, at.number
 	var first, last time.Time
 	for {
-		r, found, err := q.read(at, size, end)
+		r, found, err := q.read(at, size, high)
 		if err != nil {
 			if n > 0 {
 				break // the next Peek will meet it again
@@ -527,7 +529,7 @@ func (q *Durable) show(limit int) ([]byte, error) {
 				return nil, err
 			}
 			q.scanner.giveUp = true
-			r, found, err = q.read(at, size, end)
+			r, found, err = q.read(at, size, high)
 			q.scanner.giveUp = false
 			if err != nil { // it cannot even be opened
 				return nil, err
@@ -564,13 +566,13 @@ func (q *Durable) show(limit int) ([]byte, error) {
 		}
 		q.mu.Lock()
 		if s := at.segment; s.size > size { // grown meanwhile
-			size, end = s.size, s.end
+			size, end, high = s.size, s.end, s.bound()
 		} else if i, _ := slices.BinarySearchFunc(q.segments, s.first+1, func(s *segment, first uint64) int {
 			return cmp.Compare(s.first, first)
 		}); i < len(q.segments) {
 			s = q.segments[i]
 			at = place{s, 0, max(s.first, at.number)}
-			size, end = s.size, s.end
+			size, end, high = s.size, s.end, s.bound()
 			if n == 0 {
 				from = at.number
 			}
@@ -595,7 +597,7 @@ func (q *Durable) show(limit int) ([]byte, error) {
 
 // read finds the next record in a segment. A file that is not there any more
 // is one without records.
-func (q *Durable) read(at place, size int64, end uint64) (r record, found bool, err error) {
+func (q *Durable) read(at place, size int64, high uint64) (r record, found bool, err error) {
 	if q.reading != at.segment {
 		f, err := q.fs.open(q.path(at.segment), os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -607,7 +609,7 @@ func (q *Durable) read(at place, size int64, end uint64) (r record, found bool, 
 		q.scanner.read(f)
 		q.reading = at.segment
 	}
-	return q.scanner.next(at.off, size, at.number, end)
+	return q.scanner.next(at.off, size, at.number, high)
 }
 
 // skip moves the head over blocks that cannot be read any more.
@@ -636,7 +638,7 @@ func (q *Durable) advance(to place) {
 	}
 	q.head = place{off: to.off, number: to.number}
 	q.headAt = time.Time{}
-	if to.segment.sealed && to.number >= to.segment.end {
+	if s := to.segment; s.sealed && to.off >= s.size && to.number >= s.end {
 		q.shift()
 	}
 }

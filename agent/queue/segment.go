@@ -40,6 +40,10 @@ type segment struct {
 	sealed bool      // nothing more will be written
 }
 
+// bound returns the number that no block of the segment can have, nor any
+// higher one, be it damaged or misnamed.
+func (s *segment) bound() uint64 { return max(s.end, s.first+uint64(s.size/headerSize)) }
+
 const (
 	headerSize = 32
 	suffix     = ".blocks"
