@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"plantroom/agent"
+	"plantroom/config"
+	"plantroom/drivers/sim"
+	"plantroom/testdata/peer"
+)
+
+// A counting device says another number each time it is asked.
+type counting struct {
+	mu   sync.Mutex
+	last int
+}
+
+func (c *counting) Value(*agent.Metric, string) (float64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	return float64(c.last), true
+}
+
+func (c *counting) Channels(*agent.Metric) []string { return []string{""} }
+func (c *counting) ChannelName(string) string       { return "" }
+
+func (c *counting) handedOut() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+// TestKill kills the agent twenty times, -9, while it polls fifty devices every
+// 100 ms and the database comes and goes. Every number that a device said is in
+// the database afterwards, but for those of polls that were under way when the
+// agent was killed.
+func TestKill(t *testing.T) {
+	const devices, kills = 50, 20
+	db := peer.StartInfluxDB(t)
+	const profile = "profile: counter\nclass: switchboard\nmodbus: {points: [{metric: x_count, unit: \"\", holding: 0, type: u32}]}\n"
+	p, err := config.ParseProfile("counter.yaml", []byte(profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "profiles"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var site strings.Builder
+	fmt.Fprintf(&site, "site: a\nprofiles: [profiles]\nqueue: {dir: queue}\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", db.URL)
+	counters := make([]*counting, devices)
+	for i := range counters {
+		counters[i] = &counting{}
+		s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{1: {Profile: p, Values: counters[i]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		fmt.Fprintf(&site, "  - {id: d%d, profile: counter, modbus: {tcp: %q, unit: 1}, every: 100ms}\n", i, s.Addr())
+	}
+	for name, text := range map[string]string{"site.yaml": site.String(), "profiles/counter.yaml": profile} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The test binary is plantroom when it is called that (see TestMain).
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "plantroom")
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	start := func() *exec.Cmd {
+		cmd := exec.Command(program, "run", filepath.Join(dir, "site.yaml"))
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+
+	inFlight := make([]map[int]bool, devices)
+	for i := range inFlight {
+		inFlight[i] = map[int]bool{}
+	}
+	random := rand.New(rand.NewPCG(20, 24))
+	down := false
+	for kill := range kills {
+		agent := start()
+		since := counters[0].handedOut()
+		polls := 5 + random.IntN(15) // half a second to two
+		peer.Until(t, "polls", func() bool { return counters[0].handedOut() >= since+polls })
+		switch {
+		case kill%5 == 2:
+			db.Process.Stop()
+			down = true
+		case kill%5 == 4 && down:
+			db.Restart(t)
+			down = false
+		}
+		agent.Process.Kill()
+		agent.Wait()
+		for i, c := range counters {
+			inFlight[i][c.handedOut()] = true
+		}
+	}
+	agent := start()
+	since := counters[0].handedOut()
+	peer.Until(t, "polls", func() bool { return counters[0].handedOut() >= since+5 })
+	agent.Process.Signal(os.Interrupt)
+	agent.Wait()
+	for i, c := range counters {
+		inFlight[i][c.handedOut()] = true
+	}
+	agent = start() // delivers what the last one may not have had the time for
+	defer func() {
+		agent.Process.Kill()
+		agent.Wait()
+	}()
+
+	handed := 0
+	began := time.Now()
+	for i, c := range counters {
+		last := c.handedOut()
+		missing := func() (lost []int) {
+			there := map[int]bool{}
+			for line := range strings.Lines(db.Query(t, fmt.Sprintf("SELECT x_count FROM switchboard WHERE device = 'd%d'", i))) {
+				v, err := strconv.Atoi(strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:]))
+				if err == nil {
+					there[v] = true
+				}
+			}
+			for v := 1; v <= last; v++ {
+				if !there[v] && !inFlight[i][v] {
+					lost = append(lost, v)
+				}
+			}
+			return lost
+		}
+		var lost []int
+		for {
+			if lost = missing(); len(lost) == 0 || time.Since(began) > 30*time.Second {
+				break
+			}
+		}
+		if len(lost) > 0 {
+			t.Errorf("d%d said 1 to %d; lost are %v", i, last, lost)
+		}
+		handed += last
+	}
+	if t.Failed() {
+		text, _ := os.ReadFile(log.Name())
+		t.Fatalf("the agents' log:\n%s", text)
+	}
+	t.Logf("%d numbers were said, none is lost", handed)
+}
