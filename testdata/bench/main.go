@@ -2,7 +2,7 @@
 // requests of the agent's process alone, with the simulated fleet and the sink
 // in processes of their own.
 //
-//	bench -plantroom ./plantroom [-window 30s] [NAME ...]
+//	bench -plantroom ./plantroom [-window 30m] [NAME ...]
 //
 // Its cases are
 //
@@ -45,12 +45,12 @@ import (
 type benchCase struct {
 	name         string
 	modbus, snmp int
-	window       time.Duration // 0: what the command line says
+	window       time.Duration
 }
 
 var cases = []benchCase{
-	{name: "modbus", modbus: 200},
-	{name: "snmp", snmp: 100},
+	{name: "modbus", modbus: 200, window: 30 * time.Second},
+	{name: "snmp", snmp: 100, window: 30 * time.Second},
 	{name: "fleet", modbus: 200, snmp: 100, window: time.Minute},
 }
 
@@ -58,7 +58,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
 	plantroom := flag.String("plantroom", "./plantroom", "the program to measure")
-	window := flag.Duration("window", 30*time.Second, "how long to measure")
+	window := flag.Duration("window", 0, "how long to measure, for a soak (0: as long as the case says)")
 	role := flag.String("role", "", "fleet or sink: what a child process of the bench is")
 	modbus := flag.Int("modbus", 0, "Modbus devices of the fleet")
 	snmp := flag.Int("snmp", 0, "SNMP agents of the fleet")
@@ -75,7 +75,7 @@ func main() {
 		if names := flag.Args(); len(names) > 0 && !slices.Contains(names, c.name) {
 			continue
 		}
-		if c.window == 0 {
+		if *window != 0 {
 			c.window = *window
 		}
 		if err := measure(c, *plantroom); err != nil {
@@ -266,8 +266,7 @@ func measure(c benchCase, plantroom string) error {
 		if s.lines, err = db.count(); err != nil {
 			return s, err
 		}
-		s.cpu, s.rss, err = usage(agent.Process.Pid)
-		if err != nil {
+		if s.cpu, s.rss, s.written, err = usage(agent.Process.Pid); err != nil {
 			return s, err
 		}
 		s.status, err = report.ask(agent.Process)
@@ -287,12 +286,13 @@ func measure(c benchCase, plantroom string) error {
 	if polls == 0 {
 		return fmt.Errorf("no poll was made; the agent says:\n%s", report.text())
 	}
-	fmt.Printf("%-7s %d devices for %v: %d polls, %.1f us of CPU a poll, %.1f MB, %.2f requests a poll, %d lines written, %d failures, %d skipped, goroutines %d then %d, memory %.1f then %.1f MB\n",
+	fmt.Printf("%-7s %d devices for %v: %d polls, %.1f us of CPU a poll, %.1f MB, %.2f requests a poll, %d lines written, %d failures, %d skipped, goroutines %d then %d, memory %.1f then %.1f MB, %.3f MB/s to the disk\n",
 		c.name, c.modbus+c.snmp, c.window, polls,
 		float64((after.cpu-before.cpu).Microseconds())/float64(polls), float64(after.rss)/1e6,
 		float64(after.requests-before.requests)/float64(polls), after.lines-before.lines,
 		after.status["failures"]-before.status["failures"], after.status["skipped"]-before.status["skipped"],
-		before.status["goroutines"], after.status["goroutines"], float64(before.rss)/1e6, float64(after.rss)/1e6)
+		before.status["goroutines"], after.status["goroutines"], float64(before.rss)/1e6, float64(after.rss)/1e6,
+		float64(after.written-before.written)/1e6/c.window.Seconds())
 	if got := int(after.lines - before.lines); got < polls*95/100 {
 		return fmt.Errorf("only %d lines arrived for %d polls", got, polls)
 	}
@@ -304,12 +304,13 @@ type sample struct {
 	requests, lines uint64
 	cpu             time.Duration
 	rss             int64
+	written         int64 // bytes that went, or are to go, to the disk
 	status          map[string]int
 }
 
 func writeSite(dir, url string, at addresses) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "site: bench\nprofiles: [profiles]\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", url)
+	fmt.Fprintf(&b, "site: bench\nprofiles: [profiles]\nqueue: {dir: queue}\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", url)
 	for i, a := range at.Modbus {
 		fmt.Fprintf(&b, "  - {id: meter-%d, profile: bench-meter, modbus: {tcp: %q, unit: 1}, every: 1s}\n", i, a)
 	}
@@ -327,23 +328,31 @@ func writeSite(dir, url string, at addresses) error {
 	return nil
 }
 
-// usage returns the processor time and the resident memory of a process.
-func usage(pid int) (cpu time.Duration, rss int64, err error) {
+// usage returns the processor time, the resident memory and the disk writes of
+// a process.
+func usage(pid int) (cpu time.Duration, rss, written int64, err error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
+	}
+	if io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid)); err == nil {
+		for line := range strings.Lines(string(io)) {
+			if n, ok := strings.CutPrefix(line, "write_bytes: "); ok {
+				written, _ = strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+			}
+		}
 	}
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+2:]))
 	var ticks int64
 	for _, f := range fields[11:13] { // utime and stime, in hundredths of a second
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		ticks += n
 	}
 	pages, err := strconv.ParseInt(fields[21], 10, 64)
-	return time.Duration(ticks) * 10 * time.Millisecond, pages * int64(os.Getpagesize()), err
+	return time.Duration(ticks) * 10 * time.Millisecond, pages * int64(os.Getpagesize()), written, err
 }
 
 // status reads the agent's log for the lines in which it says how it stands.
