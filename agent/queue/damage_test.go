@@ -264,6 +264,45 @@ func TestBadSector(t *testing.T) {
 	}
 }
 
+// TestBadInode lets a segment fail to be opened, the last one included.
+func TestBadInode(t *testing.T) {
+	for bad, want := range map[string][]string{
+		segmentName(1): blocks(5, 12), segmentName(5): without(5, 8), segmentName(9): blocks(3, 8),
+	} {
+		q, err := open(t.TempDir(), Options{Limit: 1 << 20}, &badInode{plugOf(sample(t)), bad})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, q, "another\n")
+		got, fails := "", 0
+		for q.Stats().Bytes > 0 && fails < 5 {
+			data, err := q.Peek(t.Context(), 1000)
+			if err != nil {
+				fails++
+				continue
+			}
+			got += string(data)
+			drop(t, q)
+		}
+		if s := q.Stats(); got != strings.Join(append(want, "another\n"), "") || fails != triesToRead-1 || s.Damaged == 0 {
+			t.Errorf("without %s: %d failures, %q, %+v", bad, fails, got, s)
+		}
+		q.Close()
+	}
+}
+
+type badInode struct {
+	*plug
+	name string
+}
+
+func (i *badInode) open(name string, flag int) (file, error) {
+	if strings.HasSuffix(name, i.name) {
+		return nil, syscall.EIO
+	}
+	return i.plug.open(name, flag)
+}
+
 type badSector struct {
 	*plug
 	from, to int

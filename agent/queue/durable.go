@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -92,7 +93,7 @@ type Durable struct {
 	active   *segment   // the last of segments while it is written to, or nil
 	size     int64      // of all segments
 	next     uint64     // number of the block that comes next
-	head     place      // of the oldest block that is queued
+	head     place      // of the oldest block that is queued; its segment is nil, for segments[0]
 	headAt   time.Time  // when it came, about; zero for unknown
 	marks    []mark     // what is not synced yet, oldest first
 	newFiles bool       // since the folder was last synced
@@ -119,7 +120,7 @@ type Durable struct {
 
 // A place is where a block is or will be.
 type place struct {
-	segment *segment // may be nil for the head: the first segment
+	segment *segment
 	off     int64
 	number  uint64
 }
@@ -210,14 +211,16 @@ func (q *Durable) load() error {
 			s.end = q.segments[i+1].first
 		}
 		last := q.segments[n-1]
-		end, torn, err := q.lastNumber(last)
+		end, torn, unread, err := q.lastNumber(last)
 		if err != nil {
 			return err
 		}
 		if last.end = end; torn {
 			last.end++ // one block, for all we know
 		}
-		q.next = last.end
+		if q.next = last.end; unread {
+			q.next = last.bound() // there may be more, and some day it may be read
+		}
 		if done > last.end {
 			// The power went before blocks that were delivered had reached the
 			// disk, or somebody put files back. What is there is given again
@@ -228,7 +231,7 @@ func (q *Durable) load() error {
 	}
 	for len(q.segments) > 0 && q.segments[0].end <= done {
 		// Names may lie. Nothing is removed because of a name alone.
-		if end, _, err := q.lastNumber(q.segments[0]); err != nil {
+		if end, _, _, err := q.lastNumber(q.segments[0]); err != nil {
 			return err
 		} else if end > done {
 			break
@@ -242,14 +245,8 @@ func (q *Durable) load() error {
 		q.head = place{number: max(done, s.first)}
 		q.notedSynced = done
 		q.headAt = s.begun
-		f, err := q.fs.open(q.path(s), os.O_RDONLY)
-		if err != nil {
-			return err
-		}
-		q.scanner.read(f)
-		q.reading = s
 		// Where this fails Peek will deal with it.
-		if r, found, err := q.scanner.next(0, s.size, q.head.number, s.bound()); err == nil && found && r.number == q.head.number {
+		if r, found, err := q.read(q.place(), s.size, s.bound()); err == nil && found && r.number == q.head.number {
 			q.head.off, q.headAt = r.start, r.at
 		}
 		q.put <- struct{}{}
@@ -257,23 +254,33 @@ func (q *Durable) load() error {
 	return nil
 }
 
-// lastNumber returns the number after the last block of a segment, and whether
-// there is something behind that.
-func (q *Durable) lastNumber(s *segment) (end uint64, torn bool, err error) {
+// lastNumber returns the number after the last block of a segment, whether
+// there is something behind that, and whether some of it could not be read.
+func (q *Durable) lastNumber(s *segment) (end uint64, torn, unread bool, err error) {
+	end = s.first
 	f, err := q.fs.open(q.path(s), os.O_RDONLY)
+	if mayPass(err) {
+		return 0, false, false, err
+	}
 	if err != nil {
-		return 0, false, err
+		return end, true, true, nil
 	}
 	defer f.Close()
-	end, off := s.first, int64(0)
+	off := int64(0)
 	sc := scanner{f: f, giveUp: true}
 	for {
 		r, found, err := sc.next(off, s.size, end, s.bound())
 		if err != nil || !found {
-			return end, off < s.size, err
+			return end, off < s.size, sc.gaveUp, err
 		}
 		end, off = r.number+1, r.end
 	}
+}
+
+// mayPass reports whether an error of opening a file may go away when somebody
+// does something about it.
+func mayPass(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // Put queues a copy of data. It never waits for the reader.
@@ -508,12 +515,11 @@ func (q *Durable) Peek(ctx context.Context, limit int) ([]byte, error) {
 func (q *Durable) show(limit int) ([]byte, error) {
 	q.shown = place{}
 	q.mu.Lock()
-	at := q.head
 	if len(q.segments) == 0 {
 		q.mu.Unlock()
 		return nil, nil
 	}
-	at.segment = q.segments[0]
+	at := q.place()
 	size, end, high := at.segment.size, at.segment.end, at.segment.bound()
 	data := make([]byte, 0, max(0, min(int64(limit), q.size-at.off)))
 	q.mu.Unlock()
@@ -531,7 +537,7 @@ func (q *Durable) show(limit int) ([]byte, error) {
 			q.scanner.giveUp = true
 			r, found, err = q.read(at, size, high)
 			q.scanner.giveUp = false
-			if err != nil { // it cannot even be opened
+			if mayPass(err) {
 				return nil, err
 			}
 		}
@@ -594,6 +600,9 @@ func (q *Durable) show(limit int) ([]byte, error) {
 	q.mu.Unlock()
 	return data, nil
 }
+
+// place returns where the head is. There must be a segment.
+func (q *Durable) place() place { return place{q.segments[0], q.head.off, q.head.number} }
 
 // read finds the next record in a segment. A file that is not there any more
 // is one without records.

@@ -121,8 +121,8 @@ type scanner struct {
 	f    file
 	buf  []byte // what the file holds from base on
 	base int64
-	// giveUp makes it step over what cannot be read.
-	giveUp bool
+	// giveUp makes it step over what cannot be read, gaveUp says that it did.
+	giveUp, gaveUp bool
 }
 
 // next returns the first intact record that starts at or after off, ends by
@@ -154,6 +154,7 @@ func (s *scanner) next(off, size int64, low, high uint64) (r record, found bool,
 			if !s.giveUp {
 				return r, false, err
 			}
+			s.gaveUp = true
 			off = (off/pageSize + 1) * pageSize
 		}
 	}
