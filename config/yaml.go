@@ -48,6 +48,9 @@ func (s *source) parse(text []byte) *yaml.Node {
 		return nil
 	}
 	root := doc.Content[0]
+	if !s.finite(root, map[*yaml.Node]bool{}) {
+		return nil
+	}
 	var more yaml.Node
 	if err := dec.Decode(&more); err == nil {
 		s.fault(more.Content[0], "a second document begins here; put everything in one, without ---")
@@ -55,6 +58,26 @@ func (s *source) parse(text []byte) *yaml.Node {
 		s.syntax(text, err)
 	}
 	return root
+}
+
+// finite reports whether n, within the nodes around it, ends: an alias to what
+// it stands in has no end.
+func (s *source) finite(n *yaml.Node, around map[*yaml.Node]bool) bool {
+	if n.Kind == yaml.AliasNode {
+		if around[n.Alias] {
+			s.fault(n, "*%s stands within what it stands for, and has no end", n.Value)
+			return false
+		}
+		return true
+	}
+	around[n] = true
+	defer delete(around, n)
+	for _, child := range n.Content {
+		if !s.finite(child, around) {
+			return false
+		}
+	}
+	return true
 }
 
 // syntax reports what the YAML library could not read. Its own line is that of
