@@ -37,7 +37,7 @@ lint:
 
 # Every parser of foreign bytes for some seconds each: make fuzz TIME=1m. A count is
 # the default, because a time that runs out in mid-input is sometimes called a failure.
-TIME ?= 10000x
+TIME ?= 5000x
 fuzz:
 	@for p in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
