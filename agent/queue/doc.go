@@ -14,7 +14,9 @@
 //     loses none. A block that waits is on the disk a second after it came: a
 //     power cut loses at most that. A block that is delivered sooner need
 //     never reach the disk, and mostly does not: its file is gone before the
-//     kernel gets round to writing it. That saves flash where the sink is well.
+//     kernel gets round to writing it. At 10,000 readings a second, 1.2 MB/s,
+//     ext4 wrote 2 kB/s in all while the sink was well, and 1.2 MB/s while it
+//     was down (BenchmarkDiskWrites).
 //   - A block comes out as it went in or not at all. Whatever happens to a
 //     file, each damaged block costs that block; it is counted and reported,
 //     and the rest is read.
