@@ -21,13 +21,14 @@
 //     file, each damaged block costs that block; it is counted and reported,
 //     and the rest is read.
 //   - A block is given again, after a restart, when Drop had not been called;
-//     after a power cut perhaps some for which it had. None is passed over.
+//     after a power cut perhaps some for which it had. None that is intact is
+//     passed over.
 //   - A full or read-only disk makes Put fail, and nothing else. What was half
 //     written is cut off; when there is room again Put takes blocks again.
 //
 // # Why not a library
 //
-// Three were put through a kill, a flip of each bit and a torn tail.
+// Three were put through a kill, flipped bits and a torn tail.
 // tidwall/wal v1.2.1 has no checksums, so it delivers damaged blocks as good,
 // and it does not open at all behind a torn tail. nsqio/go-diskqueue v1.1.0
 // has no checksums either, takes a message for delivered when it is received,
