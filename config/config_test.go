@@ -96,6 +96,17 @@ func TestSite(t *testing.T) {
 -- influx.token --
 token-1
 -- ca.pem --
+-----BEGIN CERTIFICATE-----
+MIIBnTCCAUOgAwIBAgIUdkNqdJlWkhkrJAgcMjmnJrClkRUwCgYIKoZIzj0EAwIw
+IzEhMB8GA1UEAwwYcGxhbnRyb29tIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyNDE0
+MzQyN1oYDzIxMjYxMDMxMTQzNDI3WjAjMSEwHwYDVQQDDBhwbGFudHJvb20gdGVz
+dCBhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARIFQow/scVzYtx
+OkZjRyyBsPPkOtSa6ug+pnGogMmY8TsfpKvMdtw50lFsC7LqKpaxUNeFm0cvpMy7
+iIhd1HRuo1MwUTAdBgNVHQ4EFgQUP8Ny0c+9B5xCZEInk5myVesthUQwHwYDVR0j
+BBgwFoAUP8Ny0c+9B5xCZEInk5myVesthUQwDwYDVR0TAQH/BAUwAwEB/zAKBggq
+hkjOPQQDAgNIADBFAiEA3mc45vGVjh4OqU5cTdUNjAr6wQYJy8fMlEmCFIpLUL0C
+ID8n2fiUQJCrzFDZVrMsGppNkRD3HtfNMl6BxO03YJZi
+-----END CERTIFICATE-----
 -- site.yaml --
 site: praha-1
 agent: edge-1

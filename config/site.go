@@ -263,6 +263,7 @@ func (r *siteReader) influx(s *source, n *yaml.Node, i int, names map[string]str
 		Org:    s.text(in.get("org"), "org"),
 		Bucket: s.text(in.need("bucket", "facility"), "bucket"),
 		Token:  NewSecret(s.text(in.get("token"), "token")),
+		TLS:    r.tls(in),
 	}
 }
 
@@ -274,18 +275,12 @@ func (r *siteReader) mqtt(s *source, n *yaml.Node, i int, names map[string]strin
 		URL:       s.url(in.get("url"), "mqtt", "mqtts", "ws", "wss"),
 		Username:  s.text(in.get("username"), "username"),
 		Password:  NewSecret(s.text(in.get("password"), "password")),
-		CA:        s.text(in.get("ca"), "ca"),
+		TLS:       r.tls(in),
 		ClientID:  s.text(in.get("client_id"), "client_id"),
 		Prefix:    s.text(in.get("prefix"), "prefix"),
 		History:   s.boolean(in.get("history"), "history"),
 		PerMetric: s.boolean(in.get("per_metric"), "per_metric"),
 		Discovery: s.boolean(in.get("home_assistant"), "home_assistant"),
-	}
-	if out.CA != "" {
-		out.CA = beside(s.file, out.CA)
-		if _, err := os.Stat(out.CA); err != nil {
-			s.fault(in.get("ca"), "ca: cannot read %s: %v", out.CA, reason(err))
-		}
 	}
 	if n := in.get("prefix"); strings.ContainsAny(out.Prefix, "#+ ") || strings.HasPrefix(out.Prefix, "/") || strings.HasSuffix(out.Prefix, "/") {
 		s.fault(n, "prefix %q cannot begin a topic; leave out #, +, spaces and a / at either end", out.Prefix)

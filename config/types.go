@@ -43,6 +43,7 @@ type Influx struct {
 	Org    string
 	Bucket string
 	Token  Secret
+	TLS    TLS
 }
 
 // MQTT is an MQTT 3.1.1 output. With Embedded set the agent serves a broker
@@ -53,7 +54,7 @@ type MQTT struct {
 	Embedded  string // host:port to listen on
 	Username  string
 	Password  Secret
-	CA        string // file; "" for the system's
+	TLS       TLS
 	ClientID  string // default: plantroom-SITE-AGENT
 	Prefix    string // of every topic; default: plantroom
 	History   bool   // also publish what was read during an outage, to .../history

@@ -24,6 +24,7 @@ package influx
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,9 +53,10 @@ const (
 // Options say which InfluxDB, and for which site.
 type Options struct {
 	URL    string
-	Org    string // 1.8 ignores it
-	Bucket string // 1.8: DATABASE or DATABASE/RETENTION
-	Token  string // 1.8: USER:PASSWORD; "" for none
+	Org    string      // 1.8 ignores it
+	Bucket string      // 1.8: DATABASE or DATABASE/RETENTION
+	Token  string      // 1.8: USER:PASSWORD; "" for none
+	TLS    *tls.Config // for https://; nil believes the system's authorities
 	Site   string
 	Log    *slog.Logger
 }
@@ -85,6 +87,7 @@ func New(o Options) (*Sink, error) {
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSClientConfig:       o.TLS,
 		TLSHandshakeTimeout:   5 * time.Second,
 		ResponseHeaderTimeout: writeTimeout,
 		MaxIdleConns:          2,

@@ -3,10 +3,13 @@ package influx
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -412,5 +415,34 @@ func BenchmarkAppend60(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = s.Append(buf[:0], rs)
+	}
+}
+
+// TestTLS writes through TLS, with an authority of our own.
+func TestTLS(t *testing.T) {
+	got := make(chan string, 1)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	s, err := New(Options{URL: server.URL, Bucket: "facility", TLS: &tls.Config{RootCAs: roots}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Send(t.Context(), []byte("ups v=1 1790000000000\n")); err != nil {
+		t.Fatal(err)
+	}
+	if body := <-got; body != "ups v=1 1790000000000\n" {
+		t.Errorf("written: %q", body)
+	}
+	err = newSink(t, server.URL, slog.New(slog.DiscardHandler)).Send(t.Context(), []byte("ups v=1 1790000000000\n"))
+	if err == nil || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
+		t.Errorf("without the authority: %v", err)
 	}
 }

@@ -43,7 +43,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -52,7 +51,6 @@ import (
 	"math"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +74,7 @@ type Options struct {
 	URL       string // mqtt://, mqtts://, ws:// or wss://
 	Username  string
 	Password  string
-	CA        string // file with the broker's authority; "" for the system's
+	TLS       *tls.Config // for mqtts:// and wss://; nil believes the system's authorities
 	ClientID  string
 	Prefix    string
 	Site      string
@@ -132,7 +130,7 @@ type message struct {
 	payload []byte
 }
 
-// New returns a sink. It dials nothing; it reads the CA file.
+// New returns a sink. It dials nothing.
 func New(o Options) (*Sink, error) {
 	broker, err := brokerURL(o.URL)
 	if err != nil {
@@ -154,16 +152,8 @@ func New(o Options) (*Sink, error) {
 		SetOrderMatters(false).
 		SetProtocolVersion(4).
 		SetWill(s.agentTopic(), "offline", qos, true)
-	if o.CA != "" {
-		pem, err := os.ReadFile(o.CA)
-		if err != nil {
-			return nil, fmt.Errorf("the broker's authority: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("the broker's authority: no certificate in %s", o.CA)
-		}
-		opts.SetTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	if o.TLS != nil {
+		opts.SetTLSConfig(o.TLS)
 	}
 	s.paho = opts
 	return s, nil
@@ -475,6 +465,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 		if err := s.wait(ctx, ack); err != nil {
 			if errors.Is(err, errNoAck) { // the connection may be dead, and what it still holds is sent again
 				s.client.Disconnect(0)
+				s.client = nil // it counts as connected a little longer
 			}
 			return fmt.Errorf("publish to %s: %w", s.options.URL, err)
 		}

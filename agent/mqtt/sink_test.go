@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -434,17 +435,33 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca := certificates(t, dir)
 	broker := peer.StartMosquitto(t, "allow_anonymous true\ncertfile "+dir+"/server.pem\nkeyfile "+dir+"/server.key")
-	s := newSink(t, Options{URL: "mqtts://127.0.0.1:" + broker.Port, CA: ca})
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	s := newSink(t, Options{URL: "mqtts://127.0.0.1:" + broker.Port, TLS: &tls.Config{RootCAs: roots}})
 	send(t, s, s.Append(nil, at(0, statusB.Stated(1, ""))))
 	has(t, peer.Subscribe(t, "-p", broker.Port, "--cafile", ca, "-t", "#"), "plantroom/praha-1/ups-b", `"state":"online"`)
 
 	stranger := newSink(t, Options{URL: "mqtts://127.0.0.1:" + broker.Port})
-	err := stranger.Send(t.Context(), stranger.Append(nil, at(0, statusB.Stated(1, ""))))
+	err = stranger.Send(t.Context(), stranger.Append(nil, at(0, statusB.Stated(1, ""))))
 	if want := "connect to mqtts://127.0.0.1:" + broker.Port + ": tls: failed to verify certificate: x509: certificate signed by unknown authority"; err == nil || err.Error() != want {
 		t.Errorf("without the authority: %v", err)
 	}
-	if _, err := New(Options{URL: "mqtts://127.0.0.1", CA: filepath.Join(dir, "server.key")}); err == nil || !strings.Contains(err.Error(), "no certificate in ") {
-		t.Errorf("a key for a certificate: %v", err)
+
+	// A broker that wants to know who is there.
+	strict := peer.StartMosquitto(t, "allow_anonymous true\nrequire_certificate true\ncafile "+ca+"\ncertfile "+dir+"/server.pem\nkeyfile "+dir+"/server.key")
+	own, err := tls.LoadX509KeyPair(dir+"/server.pem", dir+"/server.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := newSink(t, Options{URL: "mqtts://127.0.0.1:" + strict.Port, TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}})
+	send(t, known, known.Append(nil, at(0, statusB.Stated(1, ""))))
+	nobody := newSink(t, Options{URL: "mqtts://127.0.0.1:" + strict.Port, TLS: &tls.Config{RootCAs: roots}})
+	if err := nobody.Send(t.Context(), nobody.Append(nil, at(0, statusB.Stated(1, "")))); err == nil {
+		t.Error("the broker wants a certificate and takes a client without one")
 	}
 }
 

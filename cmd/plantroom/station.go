@@ -176,8 +176,12 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 	for _, out := range site.Influx {
 		// Polls of one slot are written together; half a second is nothing on a chart.
 		err := add(out.Name, influxFrom{site.Name, *out}, 500*time.Millisecond, func(*output) (closingSink, error) {
+			tls, err := out.TLS.Config()
+			if err != nil {
+				return nil, err
+			}
 			return influx.New(influx.Options{
-				URL: out.URL, Org: out.Org, Bucket: out.Bucket, Token: out.Token.Reveal(), Site: site.Name, Log: s.log,
+				URL: out.URL, Org: out.Org, Bucket: out.Bucket, Token: out.Token.Reveal(), TLS: tls, Site: site.Name, Log: s.log,
 			})
 		})
 		if err != nil {
@@ -190,8 +194,12 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 			if err != nil {
 				return nil, err
 			}
+			tls, err := out.TLS.Config()
+			if err != nil {
+				return nil, err
+			}
 			return mqtt.New(mqtt.Options{
-				URL: url, Username: out.Username, Password: out.Password.Reveal(), CA: out.CA, ClientID: out.ClientID, Prefix: out.Prefix,
+				URL: url, Username: out.Username, Password: out.Password.Reveal(), TLS: tls, ClientID: out.ClientID, Prefix: out.Prefix,
 				Site: site.Name, Agent: site.Agent, History: out.History, PerMetric: out.PerMetric, Discovery: out.Discovery, Log: s.log,
 			})
 		})
