@@ -88,15 +88,8 @@ func load(t *testing.T, text string) *Site {
 	return site
 }
 
-// TestSite loads the example of the design, whole.
-func TestSite(t *testing.T) {
-	t.Setenv("SNMP", "secret community")
-	t.Setenv("MQTT_PASSWORD", "tajné heslo")
-	site := load(t, `
--- influx.token --
-token-1
--- ca.pem --
------BEGIN CERTIFICATE-----
+// testCA is a certificate, of nobody.
+const testCA = `-----BEGIN CERTIFICATE-----
 MIIBnTCCAUOgAwIBAgIUdkNqdJlWkhkrJAgcMjmnJrClkRUwCgYIKoZIzj0EAwIw
 IzEhMB8GA1UEAwwYcGxhbnRyb29tIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyNDE0
 MzQyN1oYDzIxMjYxMDMxMTQzNDI3WjAjMSEwHwYDVQQDDBhwbGFudHJvb20gdGVz
@@ -107,7 +100,17 @@ BBgwFoAUP8Ny0c+9B5xCZEInk5myVesthUQwDwYDVR0TAQH/BAUwAwEB/zAKBggq
 hkjOPQQDAgNIADBFAiEA3mc45vGVjh4OqU5cTdUNjAr6wQYJy8fMlEmCFIpLUL0C
 ID8n2fiUQJCrzFDZVrMsGppNkRD3HtfNMl6BxO03YJZi
 -----END CERTIFICATE-----
--- site.yaml --
+`
+
+// TestSite loads the example of the design, whole.
+func TestSite(t *testing.T) {
+	t.Setenv("SNMP", "secret community")
+	t.Setenv("MQTT_PASSWORD", "tajné heslo")
+	site := load(t, `
+-- influx.token --
+token-1
+-- ca.pem --
+`+testCA+`-- site.yaml --
 site: praha-1
 agent: edge-1
 outputs:
@@ -205,6 +208,27 @@ modbus:
 	}
 	if s := points[1].States; !cmp.Equal(s, map[string]string{"0": "idle", "15": "busy"}) {
 		t.Errorf("x_mode: %v", s)
+	}
+}
+
+// TestReadme loads the configuration that the README shows.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text2, ok := strings.Cut(string(text), "    # /etc/plantroom/plantroom.yaml\n")
+	example, _, end := strings.Cut(text2, "\n\n")
+	if !ok || !end {
+		t.Fatal("the README shows no configuration")
+	}
+	for _, name := range []string{"MQTT_PASSWORD", "SNMP", "SNMP_AUTH", "SNMP_PRIV"} {
+		t.Setenv(name, "12345678")
+	}
+	site := load(t, "-- influx.token --\ntoken\n-- ca.pem --\n"+testCA+"-- devices/more.yaml --\nbuses: []\n-- profiles/none.txt --\n-- site.yaml --\n"+
+		strings.ReplaceAll("\n"+example, "\n    ", "\n"))
+	if len(site.Devices) != 5 || site.Queue.Dir == "" || site.Wall == nil || len(site.Influx) != 1 {
+		t.Errorf("site: %+v", site)
 	}
 }
 
