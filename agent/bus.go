@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 )
@@ -295,6 +294,3 @@ func (b *Bus) report(m *member, err error, log *slog.Logger) {
 		}
 	}
 }
-
-// String returns the bus's id and how many devices are on it.
-func (b *Bus) String() string { return fmt.Sprintf("%s (%d devices)", b.ID, len(b.members)) }

@@ -42,6 +42,10 @@ type Options struct {
 // ErrClosed is the error of a queue that has been closed.
 var ErrClosed = errors.New("the queue is closed")
 
+// ErrInUse is in the error of Open for a folder that another queue has, also
+// one of another process.
+var ErrInUse = errors.New("in use")
+
 // A block is dropped together with those of its segment. Small segments lose
 // less that way, and are more often gone before they have to be written.
 const (
@@ -133,7 +137,7 @@ type mark struct {
 }
 
 // Open opens the queue in a folder, which it makes where there is none. A
-// folder that is in use by another queue, also of another process, is an error.
+// folder that is in use is an error, ErrInUse.
 func Open(dir string, o Options) (*Durable, error) {
 	return open(dir, o, disk{})
 }

@@ -254,11 +254,15 @@ func (s *station) discard(o *output) {
 	s.closeOutput(&mine)
 }
 
+// memoryLimit bounds a queue in memory, in bytes: the box has other uses for it.
+const memoryLimit = 64 << 20
+
 // openQueue opens the queue of the output of that name: in a folder of its own
 // where the configuration has a place for queues, otherwise in memory.
 func (s *station) openQueue(name string) (*outputQueue, error) {
+	memory := &outputQueue{queue.NewMemory(int(min(s.queues.Limit, memoryLimit)))}
 	if s.queues.Dir == "" {
-		return &outputQueue{queue.NewMemory(int(s.queues.Limit))}, nil
+		return memory, nil
 	}
 	o := queue.Options{Limit: s.queues.Limit, Sync: s.queues.Sync, Log: s.log.With("sink", name)}
 	switch {
@@ -268,8 +272,12 @@ func (s *station) openQueue(name string) (*outputQueue, error) {
 		o.Sync = queue.Never
 	}
 	q, err := queue.Open(filepath.Join(s.queues.Dir, name), o)
-	if err != nil {
+	switch {
+	case errors.Is(err, queue.ErrInUse): // another agent delivers already
 		return nil, err
+	case err != nil: // polling matters more
+		s.log.Error("what waits for the sink is kept in memory, its folder cannot be used", "sink", name, "err", err)
+		return memory, nil
 	}
 	if waiting := q.Stats().Bytes; waiting > 0 {
 		s.log.Info("readings of an earlier run wait for the sink", "sink", name, "bytes", waiting)

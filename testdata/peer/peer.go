@@ -107,9 +107,6 @@ func Start(t testing.TB, cmd *exec.Cmd, ready func() bool) *Process {
 	return p
 }
 
-// Output returns what the program has printed so far.
-func (p *Process) Output() string { return p.out.String() }
-
 // Stop kills the program and what it started. A second Stop does nothing.
 func (p *Process) Stop() {
 	if p.cmd.ProcessState != nil {

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"plantroom/testdata/peer"
+)
+
+// TestQueueFolder starts agents on a folder that another agent has, and on one
+// that cannot be used.
+func TestQueueFolder(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	site := func(name, queue string) string {
+		return write(name, "site: a\nqueue: {dir: "+queue+"}\noutputs: {influx: {url: \"http://127.0.0.1:1\", bucket: facility}}\n"+
+			"devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: \"127.0.0.1:1\"}}]\n")
+	}
+	start := func(site string) (log *logbook, stop func() int) {
+		ctx, cancel := context.WithCancel(t.Context())
+		log, exit := &logbook{}, make(chan int, 1)
+		go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+		return log, func() int { cancel(); return <-exit }
+	}
+	runs := func(log *logbook) func() bool {
+		return func() bool { return strings.Contains(log.String(), "plantroom runs") }
+	}
+
+	first, stopFirst := start(site("one.yaml", "queue"))
+	peer.Until(t, "the first agent runs", runs(first))
+	var second bytes.Buffer
+	if code := run(t.Context(), []string{"run", site("two.yaml", "queue")}, new(bytes.Buffer), &second); code != exitFailure ||
+		!strings.Contains(second.String(), "output influx: open queue "+filepath.Join(dir, "queue", "influx")+": in use by process ") {
+		t.Errorf("a second agent on the same queue: exit %d, %s", code, &second)
+	}
+	if code := stopFirst(); code != 0 {
+		t.Errorf("exit %d: %s", code, first)
+	}
+
+	write("file", "in the way")
+	log, stop := start(site("three.yaml", "file"))
+	peer.Until(t, "an agent without its folder runs", runs(log))
+	if !strings.Contains(log.String(), "is kept in memory, its folder cannot be used") {
+		t.Errorf("log: %s", log)
+	}
+	if code := stop(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
