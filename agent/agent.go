@@ -90,6 +90,13 @@ func (a *Agent) Apply(buses []*Bus, outlets []*Outlet) error {
 	a.flush(slices.DeleteFunc(slices.Clone(old), func(o *Outlet) bool { return slices.Contains(outlets, o) }))
 	a.buses = buses
 	a.Latest.have(a.all())
+	var devices []*Device
+	for _, b := range a.all() {
+		devices = append(devices, b.Devices()...)
+	}
+	for _, o := range outlets {
+		o.keep(devices)
+	}
 	a.start()
 	return err
 }

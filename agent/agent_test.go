@@ -66,6 +66,14 @@ func (q *listQueue) Stats() QueueStats {
 type recordingSink struct {
 	sent []string
 	fail func() error
+	kept string
+}
+
+func (s *recordingSink) Keep(devices []*Device) {
+	s.kept = ""
+	for _, d := range devices {
+		s.kept += d.ID
+	}
 }
 
 func (s *recordingSink) Append(dst []byte, rs []Reading) []byte {
@@ -212,6 +220,9 @@ func TestApply(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+		if second.kept != "ca" {
+			t.Errorf("the outlet keeps %q", second.kept)
 		}
 		if len(a.polls) != 11 {
 			t.Errorf("the device that stays had %d polls in 10.5 s", len(a.polls))

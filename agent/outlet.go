@@ -106,6 +106,16 @@ func (o *Outlet) Exchange(sink Sink) (before Sink) {
 	return before
 }
 
+// keep tells a sink that has something of each device at the far side which
+// devices there are.
+func (o *Outlet) keep(devices []*Device) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if k, ok := o.sink.(interface{ Keep([]*Device) }); ok {
+		k.Keep(devices)
+	}
+}
+
 // send sends a block through the sink of the moment.
 func (o *Outlet) send(ctx context.Context, block []byte) error {
 	o.sending.Lock()

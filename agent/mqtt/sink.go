@@ -95,6 +95,7 @@ type Sink struct {
 
 	mu      sync.Mutex         // Append and Send run at the same time
 	devices map[string]*device // by topic
+	gone    map[string]bool    // topics to be emptied: nobody speaks there any more
 }
 
 // A device is what the sink knows of one.
@@ -137,7 +138,7 @@ func New(o Options) (*Sink, error) {
 		return nil, err
 	}
 	o.URL = broker
-	s := &Sink{options: o, root: o.Prefix + "/" + o.Site + "/", devices: map[string]*device{}}
+	s := &Sink{options: o, root: o.Prefix + "/" + o.Site + "/", devices: map[string]*device{}, gone: map[string]bool{}}
 	opts := paho.NewClientOptions().
 		AddBroker(o.URL).
 		SetClientID(o.ClientID).
@@ -190,6 +191,32 @@ func (s *Sink) Close() error {
 	err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "offline"))
 	s.client.Disconnect(250)
 	return err
+}
+
+// Keep says which devices there still are. What the broker retains of others is
+// emptied with the next Send: a wall that shows a device which is no more would
+// show its last state for ever.
+func (s *Sink) Keep(devices []*agent.Device) {
+	stays := map[string]bool{}
+	for _, d := range devices {
+		stays[s.root+d.ID] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, d := range s.devices {
+		if stays[topic] {
+			continue
+		}
+		delete(s.devices, topic)
+		s.gone[topic], s.gone[topic+"/meta"] = true, true
+		for value := range d.valued {
+			s.gone[value] = true
+		}
+		if s.options.Discovery {
+			discovery, _ := s.discover(d)
+			s.gone[discovery] = true
+		}
+	}
 }
 
 // Append encodes one poll of one device after dst: its state, framed with its
@@ -493,6 +520,9 @@ func (s *Sink) news() news {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := news{described: map[string][]byte{}, metas: map[*device][]byte{}}
+	for topic := range s.gone {
+		n.described[topic] = nil
+	}
 	for _, d := range s.devices {
 		if d.newest.number > d.sent {
 			st := newState{device: d, state: d.newest}
@@ -583,6 +613,11 @@ func (s *Sink) told(n news, before []passed) {
 	for _, p := range before {
 		if i := slices.Index(p.device.ahead, p.time); i >= 0 {
 			p.device.ahead = slices.Delete(p.device.ahead, 0, i+1)
+		}
+	}
+	for topic, payload := range n.described {
+		if payload == nil {
+			delete(s.gone, topic)
 		}
 	}
 	for d, text := range n.metas {

@@ -517,6 +517,31 @@ func certificates(t *testing.T, dir string) (ca string) {
 	return ca
 }
 
+// TestDeviceThatIsNoMore empties everything that was retained of a device, and
+// nothing else.
+func TestDeviceThatIsNoMore(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	s := newSink(t, Options{URL: "mqtt://127.0.0.1:" + broker.Port, PerMetric: true, Discovery: true})
+	send(t, s, slices.Concat(s.Append(nil, at(0, statusA.Stated(1, ""))), s.Append(nil, at(0, statusB.Stated(1, "")))))
+	s.Keep([]*agent.Device{upsA})
+	send(t, s, s.Append(nil, at(1, statusA.Stated(2, ""))))
+	lines := peer.Subscribe(t, "-p", broker.Port, "-t", "#", "-t", "plantroom/praha-1/_agent/#")
+	has(t, lines, "plantroom/praha-1/ups-a", `"state":"on_battery"`)
+	has(t, lines, "plantroom/praha-1/ups-a/meta", `"name":"UPS A"`)
+	has(t, lines, "plantroom/praha-1/ups-a/status", "on_battery")
+	has(t, lines, "homeassistant/device/praha_1_ups_a/config", "UPS A")
+	has(t, lines, "plantroom/praha-1/_agent/edge-1", "online") // by the second subscription too, which is answered last
+	for _, line := range lines() {
+		if strings.Contains(line, "ups-b") || strings.Contains(line, "ups_b") {
+			t.Errorf("of the device that is no more: %s", line)
+		}
+	}
+	// It comes back.
+	send(t, s, s.Append(nil, at(2, statusB.Stated(1, ""))))
+	has(t, lines, "plantroom/praha-1/ups-b", `"state":"online"`)
+	has(t, lines, "plantroom/praha-1/ups-b/meta", `"name":"UPS B"`)
+}
+
 // TestHomeAssistant publishes what Home Assistant makes sensors of.
 func TestHomeAssistant(t *testing.T) {
 	broker := peer.StartMosquitto(t, "allow_anonymous true")
