@@ -286,12 +286,13 @@ func measure(c benchCase, plantroom string) error {
 	if polls == 0 {
 		return fmt.Errorf("no poll was made; the agent says:\n%s", report.text())
 	}
-	fmt.Printf("%-7s %d devices for %v: %d polls, %.1f us of CPU a poll, %.1f MB, %.2f requests a poll, %d lines written, %d failures, %d skipped, goroutines %d then %d, memory %.1f then %.1f MB, %.3f MB/s to the disk\n",
+	fmt.Printf("%-7s %d devices for %v: %d polls, %.1f us of CPU a poll, %.1f MB, %.2f requests a poll, %d lines written, %d failures, %d skipped, goroutines %d then %d, memory %.1f then %.1f MB, heap %.1f then %.1f MB, %.3f MB/s to the disk\n",
 		c.name, c.modbus+c.snmp, c.window, polls,
 		float64((after.cpu-before.cpu).Microseconds())/float64(polls), float64(after.rss)/1e6,
 		float64(after.requests-before.requests)/float64(polls), after.lines-before.lines,
 		after.status["failures"]-before.status["failures"], after.status["skipped"]-before.status["skipped"],
 		before.status["goroutines"], after.status["goroutines"], float64(before.rss)/1e6, float64(after.rss)/1e6,
+		float64(before.status["heap_bytes"])/1e6, float64(after.status["heap_bytes"])/1e6,
 		float64(after.written-before.written)/1e6/c.window.Seconds())
 	if got := int(after.lines - before.lines); got < polls*95/100 {
 		return fmt.Errorf("only %d lines arrived for %d polls", got, polls)
