@@ -135,6 +135,8 @@ func (r *profileReader) oid(n *yaml.Node, what string) string {
 	return text
 }
 
+var ownForm = regexp.MustCompile(`^x_[a-z0-9_]+$`)
+
 // metric returns the catalogue's entry, or makes that of an x_ metric, from a
 // point's metric, unit, kind and states.
 func (r *profileReader) metric(m *mapping) *agent.Metric {
@@ -163,7 +165,7 @@ func (r *profileReader) metric(m *mapping) *agent.Metric {
 		}
 		return metric
 	}
-	if !regexp.MustCompile(`^x_[a-z0-9_]+$`).MatchString(plain) {
+	if !ownForm.MatchString(plain) {
 		r.fault(n, "metric %s: names are made of a-z, 0-9 and _", plain)
 		return nil
 	}
@@ -508,12 +510,15 @@ func overlap(a, b string) bool {
 	return true
 }
 
-var placeholder = regexp.MustCompile(`\{[^}]*\}?`)
+var (
+	placeholder   = regexp.MustCompile(`\{[^}]*\}?`)
+	componentForm = regexp.MustCompile(`^\{-?[1-9]\}$`)
+)
 
 // placeholders returns the first of a channel's {...} that means nothing.
 func placeholders(channel string, table bool) string {
 	for _, p := range placeholder.FindAllString(channel, -1) {
-		if p == "{name}" || table && (p == "{index}" || regexp.MustCompile(`^\{-?[1-9]\}$`).MatchString(p)) {
+		if p == "{name}" || table && (p == "{index}" || componentForm.MatchString(p)) {
 			continue
 		}
 		return p

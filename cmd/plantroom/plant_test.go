@@ -12,31 +12,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"plantroom/config"
 	"plantroom/drivers/sim"
 	"plantroom/testdata/peer"
 )
-
-// A logbook is what a running plantroom writes to standard error.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
 
 // TestUnplugAndPlugBack runs plantroom against a real broker, a real database,
 // a real SNMP agent and a gateway with two Modbus units, unplugs one after the
@@ -113,7 +94,7 @@ devices:
   - {id: host, profile: host, snmp: {address: "127.0.0.1:%s"}, every: 200ms, timeout: 500ms}
 `, wall, db.URL, broker.Port, tcp, udp))
 
-	log := &logbook{}
+	log := &peer.Output{}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	exit := make(chan int)
@@ -134,11 +115,7 @@ devices:
 		peer.Until(t, id+" over MQTT", seen("plantroom/praha-1/"+id, `"voltage/L1":{"value":230.4,"quality":"good"}`, state))
 	}
 	peer.Until(t, "host over MQTT", seen("plantroom/praha-1/host", `"x_services":{"value":72,"quality":"good"}`, state))
-	points := func(q string) int {
-		rows := strings.Split(strings.TrimSpace(db.Query(t, q)), "\n")
-		n, _ := strconv.Atoi(rows[len(rows)-1][strings.LastIndexByte(rows[len(rows)-1], ',')+1:])
-		return n
-	}
+	points := func(q string) int { return db.Count(t, q) }
 	peer.Until(t, "points in InfluxDB", func() bool {
 		return points(`SELECT count(voltage) FROM switchboard WHERE room = 'msb' AND channel = 'L1'`) > 3
 	})

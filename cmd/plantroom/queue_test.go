@@ -27,13 +27,13 @@ func TestQueueFolder(t *testing.T) {
 		return write(name, "site: a\nqueue: {dir: "+queue+"}\noutputs: {influx: {url: \"http://127.0.0.1:1\", bucket: facility}}\n"+
 			"devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: \"127.0.0.1:1\"}}]\n")
 	}
-	start := func(site string) (log *logbook, stop func() int) {
+	start := func(site string) (log *peer.Output, stop func() int) {
 		ctx, cancel := context.WithCancel(t.Context())
-		log, exit := &logbook{}, make(chan int, 1)
+		log, exit := &peer.Output{}, make(chan int, 1)
 		go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
 		return log, func() int { cancel(); return <-exit }
 	}
-	runs := func(log *logbook) func() bool {
+	runs := func(log *peer.Output) func() bool {
 		return func() bool { return strings.Contains(log.String(), "plantroom runs") }
 	}
 

@@ -57,15 +57,13 @@ func TestReload(t *testing.T) {
 		fmt.Sprintf("  - {id: stays, profile: meter, modbus: {tcp: %q, unit: 1}, every: 200ms}\n", addresses[0])
 	write("site.yaml", site)
 
-	log := &logbook{}
+	log := &peer.Output{}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	exit := make(chan int)
 	go func() { exit <- run(ctx, []string{"run", filepath.Join(dir, "site.yaml")}, new(bytes.Buffer), log) }()
 	count := func(device string) int {
-		rows := strings.Split(strings.TrimSpace(db.Query(t, "SELECT count(up) FROM switchboard WHERE up = 1 AND device = '"+device+"'")), "\n")
-		n, _ := strconv.Atoi(rows[len(rows)-1][strings.LastIndexByte(rows[len(rows)-1], ',')+1:])
-		return n
+		return db.Count(t, "SELECT count(up) FROM switchboard WHERE up = 1 AND device = '"+device+"'")
 	}
 	peer.Until(t, "points", func() bool { return count("stays") > 3 })
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -70,6 +71,15 @@ func (db *InfluxDB) Restart(t testing.TB) {
 func (db *InfluxDB) Query(t testing.TB, q string) string {
 	t.Helper()
 	return db.ask(t, "GET", "/query?"+url.Values{"db": {"facility"}, "q": {q}}.Encode(), "", "")
+}
+
+// Count runs InfluxQL that selects one count, and returns it; 0 where there are
+// no points.
+func (db *InfluxDB) Count(t testing.TB, q string) int {
+	t.Helper()
+	text := strings.TrimSpace(db.Query(t, q))
+	n, _ := strconv.Atoi(text[strings.LastIndexByte(text, ',')+1:])
+	return n
 }
 
 // Flux runs a Flux query and returns the answer as CSV.

@@ -62,26 +62,37 @@ func Recorded(t testing.TB) string {
 
 // A Process is a started program.
 type Process struct {
-	t   testing.TB
 	cmd *exec.Cmd
-	out *output
+	out *Output
 }
 
-type output struct {
+// Output keeps what is written to it; it is safe for concurrent use.
+type Output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
+// Write keeps p.
+func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(p)
 }
 
-func (o *output) String() string {
+// String returns what was written.
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()
+}
+
+// Take returns what was written, and forgets it.
+func (o *Output) Take() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	text := o.buf.String()
+	o.buf.Reset()
+	return text
 }
 
 // Start runs cmd, in a process group of its own, until the test ends. It
@@ -89,7 +100,7 @@ func (o *output) String() string {
 // fails the test with what it printed.
 func Start(t testing.TB, cmd *exec.Cmd, ready func() bool) *Process {
 	t.Helper()
-	p := &Process{t: t, cmd: cmd, out: &output{}}
+	p := &Process{cmd: cmd, out: &Output{}}
 	if cmd.Stdout == nil {
 		cmd.Stdout = p.out
 	}
