@@ -38,6 +38,8 @@ type Agent struct {
 	outlets atomic.Pointer[[]*Outlet] // read by the buses' goroutines
 	running map[any]*task             // of each bus and outlet, while Run runs
 
+	observers []func(*Poll)
+
 	polls, failures, skipped atomic.Uint64
 }
 
@@ -56,6 +58,11 @@ func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
 	a.Latest.have(buses)
 	return a
 }
+
+// Observe has f called with every poll, by the goroutine of its bus and before
+// the poll is delivered: f is to be quick, must be safe for concurrent use and
+// keeps nothing of the poll's readings. Observe is called before Run.
+func (a *Agent) Observe(f func(*Poll)) { a.observers = append(a.observers, f) }
 
 // Run polls and delivers until ctx ends, then delivers for a moment longer
 // what is still queued, closes the buses and returns what went wrong in
@@ -173,6 +180,9 @@ func (a *Agent) publish(p *Poll) {
 		a.failures.Add(1)
 	}
 	a.Latest.update(p)
+	for _, observe := range a.observers {
+		observe(p)
+	}
 	for _, o := range *a.outlets.Load() {
 		o.put(p.Readings, a.log)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,12 +103,17 @@ func runAgent(t *testing.T, d time.Duration, sink *recordingSink, linger time.Du
 			buses = append(buses, b)
 		}
 		a := New(buses, []*Outlet{NewOutlet("test", sink, newListQueue(), linger)}, slog.New(slog.NewTextHandler(&text, nil)))
+		var observed atomic.Uint64
+		a.Observe(func(*Poll) { observed.Add(1) })
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
 		if err := a.Run(ctx); err != nil {
 			t.Error(err)
 		}
 		stats = a.Stats()
+		if observed.Load() != stats.Polls {
+			t.Errorf("%d of %d polls were observed", observed.Load(), stats.Polls)
+		}
 		for _, s := range a.Latest.All() {
 			if !s.Up || s.Err != nil || len(s.Readings) != 3 {
 				t.Errorf("latest of %s: %+v", s.Device.ID, s)

@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Severity says how soon somebody has to look at an event.
+type Severity uint8
+
+const (
+	Info    Severity = iota // worth knowing afterwards
+	Warning                 // abnormal, and the load is carried
+	Alarm                   // look now
+)
+
+var severities = []string{"info", "warning", "alarm"}
+
+// String returns "info", "warning" or "alarm".
+func (s Severity) String() string { return severities[min(s, Alarm)] }
+
+// MarshalText returns the severity's word.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText takes the severity's word.
+func (s *Severity) UnmarshalText(text []byte) error {
+	i := slices.Index(severities, string(text))
+	if i < 0 {
+		return fmt.Errorf("severity %q is none of info, warning and alarm", text)
+	}
+	*s = Severity(i)
+	return nil
+}
+
+// Words are a sentence for people, in each of the languages that they read.
+type Words struct {
+	EN string `json:"en"`
+	CS string `json:"cs"`
+}
+
+// In returns the words in a language: "cs", or English for every other.
+func (w Words) In(lang string) string {
+	if lang == "cs" {
+		return w.CS
+	}
+	return w.EN
+}
+
+// An Event is something that happened in the facility, and lasted or still
+// does. It carries all that is to be said of it as data, so that it outlives
+// the configuration that it was made under. Two Events with the same ID are
+// the same happening, the later one as it has become.
+type Event struct {
+	ID       string            `json:"id"`               // unique in the site; sorts by when it was made
+	Kind     string            `json:"kind"`             // state, limit, rate, absence, alarm, trap, incident, test or note
+	Parent   string            `json:"parent,omitempty"` // ID of the incident or test that this event is a part of
+	Device   string            `json:"device,omitempty"` // its id; "" for the site as a whole
+	Name     string            `json:"name,omitempty"`   // the device's, for people
+	Class    string            `json:"class,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"` // the device's
+	Metric   string            `json:"metric,omitempty"`
+	Channel  string            `json:"channel,omitempty"`
+	Severity Severity          `json:"severity"`
+	Began    time.Time         `json:"began"`           // time of the reading that showed it
+	Ended    time.Time         `json:"ended,omitzero"`  // zero while it lasts; Began of what has no duration
+	Value    *float64          `json:"value,omitempty"` // in Unit, of the reading that showed it
+	Unit     string            `json:"unit,omitempty"`
+	State    string            `json:"state,omitempty"` // the state's word, where the metric is one
+	Text     Words             `json:"text"`
+	Acked    time.Time         `json:"acked,omitzero"` // when somebody said that they look at it
+	AckedBy  string            `json:"acked_by,omitempty"`
+}
+
+// Active reports whether the event still lasts.
+func (e *Event) Active() bool { return e.Ended.IsZero() }
