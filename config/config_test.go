@@ -275,6 +275,9 @@ devices:
 		t.Errorf("queue: %+v", q)
 	}
 	t.Setenv("STATE_DIRECTORY", "/var/lib/plantroom")
+	if site := load(t, text("state: /srv/plantroom")); site.State != "/srv/plantroom" || site.Queue.Dir != "/srv/plantroom/queue" {
+		t.Errorf("state %s, queue %+v", site.State, site.Queue)
+	}
 	if q := load(t, text("queue: {sync: never}")).Queue; q != (Queue{Dir: "/var/lib/plantroom/queue", Limit: 1 << 30, Sync: -1}) {
 		t.Errorf("queue under systemd: %+v", q)
 	}

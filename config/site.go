@@ -111,6 +111,10 @@ func (r *siteReader) read(path string) {
 	if n := m.get("outputs"); n != nil {
 		r.outputs(s, n)
 	}
+	r.site.State = os.Getenv("STATE_DIRECTORY") // systemd's, of the service
+	if n := m.get("state"); n != nil {
+		r.site.State = beside(path, s.text(n, "state"))
+	}
 	r.site.Queue = r.queue(s, m.get("queue"))
 	r.site.Watch = s.boolean(m.get("watch"), "watch")
 	if n := m.get("wall"); n != nil {
@@ -337,12 +341,12 @@ func (s *source) wall(n *yaml.Node) *Wall {
 
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$`)
 
-// queue reads where readings wait. Under systemd that is the service's own
-// state folder, unless something else is said.
+// queue reads where readings wait: in the site's state folder, unless
+// something else is said.
 func (r *siteReader) queue(s *source, n *yaml.Node) (q Queue) {
 	q = Queue{Limit: 1 << 30, Sync: time.Second}
-	if state := os.Getenv("STATE_DIRECTORY"); state != "" {
-		q.Dir = filepath.Join(state, "queue")
+	if r.site.State != "" {
+		q.Dir = filepath.Join(r.site.State, "queue")
 	}
 	if n == nil {
 		return q

@@ -14,6 +14,7 @@ type Site struct {
 	Agent   string // edge-1
 	Influx  []*Influx
 	MQTT    []*MQTT
+	State   string // folder of what outlasts the agent; "": nothing does but what Queue says
 	Queue   Queue
 	Watch   bool     // load again when one of Files changes
 	Files   []string // the files that were read, and the folders that were looked into

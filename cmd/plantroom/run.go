@@ -44,7 +44,7 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 	case len(s.outputs) == 0:
 		c.log.Warn("the site has no outputs; what is read goes nowhere but to the wall")
 	case site.Queue.Dir == "":
-		c.log.Warn("what waits for an output is kept in memory and lost when the agent is killed; give the configuration queue: {dir: FOLDER}")
+		c.log.Warn("what waits for an output is kept in memory and lost when the agent is killed; give the configuration state: FOLDER")
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
