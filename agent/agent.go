@@ -39,6 +39,7 @@ type Agent struct {
 	running map[any]*task             // of each bus and outlet, while Run runs
 
 	observers []func(*Poll)
+	active    activeList
 
 	polls, failures, skipped atomic.Uint64
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -324,5 +325,69 @@ func TestReport(t *testing.T) {
 		}
 		cancel()
 		<-ended
+	})
+}
+
+// An eventSink takes events: their ids in brackets, with a + while they last.
+type eventSink struct{ recordingSink }
+
+func (s *eventSink) AppendEvent(dst []byte, e *Event) []byte {
+	dst = append(append(dst, '['), e.ID...)
+	if e.Active() {
+		dst = append(dst, '+')
+	}
+	return append(dst, ']')
+}
+
+// TestAnnounce: an event is kept while its sink fails, goes out in order, and
+// lasts from one announcement to the other. A sink that knows no events gets
+// none.
+func TestAnnounce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var whole atomic.Bool
+		sink := &eventSink{recordingSink{fail: func() error {
+			if !whole.Load() {
+				return errors.New("down")
+			}
+			return nil
+		}}}
+		plain := &recordingSink{}
+		plainQueue := newListQueue()
+		a := New(nil, []*Outlet{NewOutlet("events", sink, newListQueue(), 0), NewOutlet("plain", plain, plainQueue, 0)}, slog.New(slog.DiscardHandler))
+		began := time.Now()
+		a.Resume([]*Event{{ID: "0", Began: began.Add(-time.Hour)}})
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		nan := math.NaN()
+		e := &Event{ID: "1", Began: began.Add(time.Microsecond), Value: &nan}
+		a.Announce(e)
+		e.ID = "changed by its owner"
+		a.Announce(&Event{ID: "2", Began: began})
+		synctest.Wait()
+		var active []string
+		for _, e := range a.Active() {
+			active = append(active, e.ID)
+			if e.Value != nil || e.Began.Nanosecond()%1e6 != 0 || e.Began.Location() != time.UTC {
+				t.Errorf("event %s began at %v with value %v", e.ID, e.Began, e.Value)
+			}
+		}
+		if got := strings.Join(active, " "); got != "0 1 2" {
+			t.Errorf("active: %s, want 0 1 2", got)
+		}
+		a.Announce(&Event{ID: "1", Began: began, Ended: began.Add(time.Second)})
+		whole.Store(true)
+		time.Sleep(2 * backOffFirst)
+		cancel()
+		<-done
+		if got := strings.Join(sink.sent, ""); got != "[1+][2+][1]" {
+			t.Errorf("sent: %s", got)
+		}
+		if n := len(a.Active()); n != 2 {
+			t.Errorf("%d events last, want 2", n)
+		}
+		if plainQueue.Stats().Bytes != 0 {
+			t.Error("a sink that takes no events got one")
+		}
 	})
 }

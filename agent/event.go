@@ -50,7 +50,8 @@ func (w Words) In(lang string) string {
 // An Event is something that happened in the facility, and lasted or still
 // does. It carries all that is to be said of it as data, so that it outlives
 // the configuration that it was made under. Two Events with the same ID are
-// the same happening, the later one as it has become.
+// the same happening, the later one as it has become. No two of one Kind,
+// Device, Metric and Channel begin in the same millisecond.
 type Event struct {
 	ID       string            `json:"id"`               // unique in the site; sorts by when it was made
 	Kind     string            `json:"kind"`             // state, limit, rate, absence, alarm, trap, incident, test or note

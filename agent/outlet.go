@@ -131,6 +131,11 @@ func (o *Outlet) put(rs []Reading, log *slog.Logger) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.buf = o.sink.Append(o.buf[:0], rs)
+	o.enqueue(log)
+}
+
+// enqueue puts what is in buf into the queue.
+func (o *Outlet) enqueue(log *slog.Logger) {
 	if len(o.buf) == 0 {
 		return
 	}

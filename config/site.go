@@ -104,7 +104,7 @@ func (r *siteReader) read(path string) {
 	}
 	m := s.mapping(root, "the site")
 	r.site.Name = s.name(m.need("site", "praha-1"), "site")
-	r.site.Agent = s.name(m.get("agent"), "agent")
+	r.site.Agent = s.deviceID(m.get("agent"), "agent")
 	if r.site.Agent == "" {
 		r.site.Agent = "edge"
 	}
@@ -483,10 +483,20 @@ func (s *source) link(m *mapping) (l ModbusLink) {
 	return l
 }
 
+// deviceID returns the name of a device, which is a topic too, and none of
+// those that are the site's own.
+func (s *source) deviceID(n *yaml.Node, what string) string {
+	id := s.name(n, what)
+	if id == "event" || id == "alarms" {
+		s.fault(n, "%s is %s, which over MQTT is the topic of the site's %s; call it otherwise", what, id, map[string]string{"event": "events", "alarms": "alarms"}[id])
+	}
+	return id
+}
+
 func (r *siteReader) device(s *source, n *yaml.Node) {
 	m := s.mapping(n, "the device")
 	d := &Device{
-		ID:   s.name(m.need("id", "ups-a"), "id"),
+		ID:   s.deviceID(m.need("id", "ups-a"), "id"),
 		Name: s.text(m.get("name"), "name"),
 	}
 	if d.Name == "" {

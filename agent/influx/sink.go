@@ -12,7 +12,7 @@
 // state is two, its word and, as NAME_code, its code; what a device said that
 // is no known state is NAME_raw. A Suspect number is NAME_suspect, so that it
 // is kept and spoils no chart. A Bad reading is not written: what is missing
-// is missing.
+// is missing. Events are lines of their own, see AppendEvent.
 //
 // Lines are idempotent: the same one twice is one point. So whatever is not
 // confirmed is sent again. A line that the server will never take is found by
@@ -185,18 +185,18 @@ func (s *Sink) layOut(rs []agent.Reading) *layout {
 		if !ok {
 			n = len(l.lines)
 			at[k] = n
-			l.lines = append(l.lines, line{measurement: k.class, tags: s.tags(p)})
+			l.lines = append(l.lines, line{measurement: k.class, tags: s.tags(p.Device.Labels, agent.Label{Name: "device", Value: p.Device.ID}, agent.Label{Name: "channel", Value: p.Channel})})
 		}
 		l.lines[n].readings = append(l.lines[n].readings, i)
 	}
 	return l
 }
 
-// tags returns a point's tags, in the order that InfluxDB likes best.
-func (s *Sink) tags(p *agent.Point) []agent.Label {
-	tags := []agent.Label{{Name: "site", Value: s.options.Site}, {Name: "device", Value: p.Device.ID}}
-	tags = append(tags, p.Device.Labels...)
-	tags = append(tags, agent.Label{Name: "channel", Value: p.Channel})
+// tags returns tags, the site's among them, in the order that InfluxDB likes
+// best, without those that are empty.
+func (s *Sink) tags(labels []agent.Label, own ...agent.Label) []agent.Label {
+	tags := append([]agent.Label{{Name: "site", Value: s.options.Site}}, own...)
+	tags = append(tags, labels...)
 	for i := range tags {
 		tags[i].Value = printable(tags[i].Value)
 	}

@@ -95,6 +95,7 @@ func TestInfluxDB(t *testing.T) {
 		{"poison lines", poisonLines},
 		{"points older than the bucket keeps", tooOldPoints},
 		{"missing database", missingDatabase},
+		{"events are points that change", eventsChange},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.f(t, db) })
 	}

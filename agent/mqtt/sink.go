@@ -6,6 +6,11 @@
 //	DEVICE         every reading of the device's last poll
 //	DEVICE/meta    what the device is, and the unit of each of its readings
 //	_agent/AGENT   online or, left as the agent's last will, offline
+//	alarms         the events of severity warning and alarm that last, a JSON list
+//
+// and, not retained,
+//
+//	event          an event, whenever one begins, changes or ends
 //
 // and, where they are asked for,
 //
@@ -81,11 +86,12 @@ type Options struct {
 	Agent     string
 	History   bool
 	PerMetric bool
-	Discovery bool // for Home Assistant
+	Discovery bool                  // for Home Assistant
+	Active    func() []*agent.Event // the events that last, for alarms; nil: there is no such topic
 	Log       *slog.Logger
 }
 
-// A Sink publishes to one broker. It implements agent.Sink. It connects, and
+// A Sink publishes to one broker. It implements agent.EventSink. It connects, and
 // connects again, when there is something to send.
 type Sink struct {
 	options Options
@@ -96,6 +102,7 @@ type Sink struct {
 	mu      sync.Mutex         // Append and Send run at the same time
 	devices map[string]*device // by topic
 	gone    map[string]bool    // topics to be emptied: nobody speaks there any more
+	alarms  alarms
 }
 
 // A device is what the sink knows of one.
@@ -138,7 +145,7 @@ func New(o Options) (*Sink, error) {
 		return nil, err
 	}
 	o.URL = broker
-	s := &Sink{options: o, root: o.Prefix + "/" + o.Site + "/", devices: map[string]*device{}, gone: map[string]bool{}}
+	s := &Sink{options: o, root: o.Prefix + "/" + o.Site + "/", devices: map[string]*device{}, gone: map[string]bool{}, alarms: alarms{number: 1}}
 	opts := paho.NewClientOptions().
 		AddBroker(o.URL).
 		SetClientID(o.ClientID).
@@ -481,6 +488,10 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 			publish(m.topic, true, m.payload)
 		}
 	}
+	if news.alarms != nil {
+		publish(s.root+alarmsTopic, true, news.alarms)
+	}
+	s.events(block, publish)
 	var overtaken []passed
 	if s.options.History {
 		overtaken = s.history(block, news, func(topic string, payload []byte) {
@@ -506,6 +517,8 @@ type news struct {
 	states    []newState
 	described map[string][]byte // by topic
 	metas     map[*device][]byte
+	alarms    []byte // nil: the broker has them
+	alarmsAre int    // the number that they have
 }
 
 type newState struct {
@@ -517,9 +530,10 @@ type newState struct {
 
 // news returns what the broker does not have yet.
 func (s *Sink) news() news {
+	n := news{described: map[string][]byte{}, metas: map[*device][]byte{}}
+	n.alarms, n.alarmsAre = s.newAlarms()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := news{described: map[string][]byte{}, metas: map[*device][]byte{}}
 	for topic := range s.gone {
 		n.described[topic] = nil
 	}
@@ -585,6 +599,9 @@ func (s *Sink) history(block []byte, n news, publish func(topic string, payload 
 			break
 		}
 		rest = behind
+		if isEvent(topic) {
+			continue
+		}
 		s.mu.Lock()
 		d := s.devices[topic]
 		seen := d != nil && slices.Contains(d.ahead, at)
@@ -603,6 +620,9 @@ func (s *Sink) history(block []byte, n news, publish func(topic string, payload 
 func (s *Sink) told(n news, before []passed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n.alarms != nil {
+		s.alarms.sent = n.alarmsAre
+	}
 	for _, st := range n.states {
 		st.device.sent = st.state.number
 		st.device.valued = st.valued
@@ -650,6 +670,7 @@ func (s *Sink) connect(ctx context.Context) error {
 		d.meta = s.describe(d)
 		d.sent, d.valued = 0, nil
 	}
+	s.alarms.sent = 0
 	return nil
 }
 

@@ -200,7 +200,8 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 			}
 			return mqtt.New(mqtt.Options{
 				URL: url, Username: out.Username, Password: out.Password.Reveal(), TLS: tls, ClientID: out.ClientID, Prefix: out.Prefix,
-				Site: site.Name, Agent: site.Agent, History: out.History, PerMetric: out.PerMetric, Discovery: out.Discovery, Log: s.log,
+				Site: site.Name, Agent: site.Agent, History: out.History, PerMetric: out.PerMetric, Discovery: out.Discovery,
+				Active: func() []*agent.Event { return s.agent.Active() }, Log: s.log, // there is an agent before anything is sent
 			})
 		})
 		if err != nil {
