@@ -75,3 +75,21 @@ type Event struct {
 
 // Active reports whether the event still lasts.
 func (e *Event) Active() bool { return e.Ended.IsZero() }
+
+// An EventQuery says which events are wanted; the zero value wants them all.
+type EventQuery struct {
+	Active   bool      // only those that still last
+	Since    time.Time // only those that began then or later; zero for no bound
+	Until    time.Time // only those that began before; zero for no bound
+	Device   string    // only those of the device; "" for every device, and the site
+	Severity Severity  // only those at least as severe
+	Limit    int       // only the newest so many; 0 for no limit
+}
+
+// Match reports whether the event is wanted, whatever the limit.
+func (q *EventQuery) Match(e *Event) bool {
+	return (!q.Active || e.Active()) && e.Severity >= q.Severity &&
+		(q.Device == "" || q.Device == e.Device) &&
+		(q.Since.IsZero() || !e.Began.Before(q.Since)) &&
+		(q.Until.IsZero() || e.Began.Before(q.Until))
+}

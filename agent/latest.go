@@ -72,3 +72,17 @@ func (l *Latest) All() []Status {
 	}
 	return all
 }
+
+// Of returns how the device with an id stands, and whether there is one. The
+// result is the caller's.
+func (l *Latest) Of(id string) (Status, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s, ok := l.byID[id]
+	if !ok {
+		return Status{}, false
+	}
+	one := *s
+	one.Readings = slices.Clone(s.Readings)
+	return one, true
+}

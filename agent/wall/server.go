@@ -3,6 +3,8 @@
 //	/healthz   200 and {"status":"ok"} while polls are being made, 503 when they are not;
 //	           who may see it all also sees devices and outputs
 //	/metrics   the same for Prometheus
+//	/api/v1/   JSON: devices, device/ID with its readings, path (agent.Path), and
+//	           events (agent.Event, newest first; active, since, until, device, severity, limit)
 //
 // It listens on loopback unless it is told otherwise, and then wants a token
 // (Authorization: Bearer TOKEN) or a user's password (Basic). Nothing can be
@@ -13,9 +15,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,6 +39,11 @@ type Options struct {
 	Users  map[string]string // name -> bcrypt hash of the password
 	Agent  *agent.Agent
 	Log    *slog.Logger
+
+	// What others know; nil where there is nobody who does.
+	Path   func() agent.Path                        // what the building stands on now
+	Events func(agent.EventQuery) []agent.Event     // newest first
+	Ack    func(id, by string) (agent.Event, error) // somebody looks at it
 }
 
 // A Server answers until it is closed.
@@ -97,6 +102,14 @@ func (s *Server) handler() http.Handler {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), metrics{s.options.Agent})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
+	for pattern, answer := range map[string]http.HandlerFunc{
+		"GET /api/v1/devices":     s.devices,
+		"GET /api/v1/device/{id}": s.device,
+		"GET /api/v1/path":        s.path,
+		"GET /api/v1/events":      s.events,
+	} {
+		mux.Handle(pattern, s.private(answer))
+	}
 	mux.Handle("GET /metrics", s.private(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 0)
@@ -197,15 +210,11 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 			h.Outputs = append(h.Outputs, out)
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
+	code := http.StatusOK
 	if h.Status != "ok" {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		code = http.StatusServiceUnavailable
 	}
-	text, err := json.Marshal(h)
-	if err != nil {
-		panic(err) // strings and numbers always can be JSON
-	}
-	fmt.Fprintf(w, "%s\n", text)
+	reply(w, code, h)
 }
 
 // metrics gives Prometheus what the agent counts.
