@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	// The domain knows nothing of wires, files or formats.
 	"agent": nil,
 	// What is between the domain and one far side knows the domain only.
+	"agent/events": {"agent"},
 	"agent/influx": {"agent"},
 	"agent/mqtt":   {"agent"},
 	"agent/wall":   {"agent"},
