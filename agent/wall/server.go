@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/net/netutil"
 
 	"plantroom/agent"
 )
@@ -57,12 +58,21 @@ type Server struct {
 	known map[[sha256.Size]byte]bool // passwords that were right: bcrypt is slow on purpose
 }
 
+// maxConns is how many connections are open at the same time; others wait.
+// Whoever opens more must not take the agent's sockets from its devices.
+const maxConns = 256
+
 // Listen starts a server.
 func Listen(o Options) (*Server, error) {
 	l, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return nil, err
 	}
+	return serveOn(l, o), nil
+}
+
+// serveOn starts a server on l, which it closes in the end.
+func serveOn(l net.Listener, o Options) *Server {
 	s := &Server{options: o, address: l.Addr().String(), done: make(chan struct{}), known: map[[sha256.Size]byte]bool{}}
 	s.http = &http.Server{
 		Handler:           s.handler(),
@@ -75,11 +85,11 @@ func Listen(o Options) (*Server, error) {
 	}
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 			o.Log.Error("the wall is not served any more", "listen", s.address, "err", err)
 		}
 	}()
-	return s, nil
+	return s
 }
 
 // Addr returns the address that the server listens on, host:port.
@@ -168,9 +178,19 @@ type health struct {
 }
 
 type healthDevices struct {
-	All int      `json:"all"`
-	Up  int      `json:"up"`
-	Not []string `json:"not_up"`
+	All int            `json:"all"`
+	Up  int            `json:"up"`
+	Not []healthDevice `json:"not_up"`
+}
+
+// A healthDevice is one that did not answer its last poll, or has not been
+// asked yet.
+type healthDevice struct {
+	ID       string    `json:"device"`
+	Err      string    `json:"err,omitempty"`
+	Failures int       `json:"failures"`       // polls in a row
+	Since    time.Time `json:"since,omitzero"` // when it fell silent
+	Next     time.Time `json:"next_try,omitzero"`
 }
 
 type healthOutput struct {
@@ -187,14 +207,18 @@ const stalledAfter = time.Minute
 
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	h := health{Status: "stalled"}
-	devices := healthDevices{Not: []string{}}
+	devices := healthDevices{Not: []healthDevice{}}
 	now := time.Now()
 	for _, d := range s.options.Agent.Latest.All() {
 		devices.All++
 		if d.Up {
 			devices.Up++
 		} else {
-			devices.Not = append(devices.Not, d.Device.ID)
+			not := healthDevice{ID: d.Device.ID, Failures: d.Failures, Since: d.Since.UTC(), Next: d.Next.UTC()}
+			if d.Err != nil {
+				not.Err = d.Err.Error()
+			}
+			devices.Not = append(devices.Not, not)
 		}
 		if now.Sub(d.Polled) < stalledAfter+2*d.Device.Every {
 			h.Status = "ok"

@@ -2,11 +2,13 @@ package wall
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -15,12 +17,19 @@ import (
 	"plantroom/testdata/peer"
 )
 
-type answering struct{ point *agent.Point }
+// An answering device does, but for an error.
+type answering struct {
+	point *agent.Point
+	err   error
+}
 
 func (s answering) Poll(_ context.Context, dst []agent.Reading) ([]agent.Reading, error) {
+	if s.err != nil {
+		return append(dst, s.point.Failed(s.err)), s.err
+	}
 	return append(dst, s.point.Measured(1)), nil
 }
-func (s answering) Probe(context.Context) error { return nil }
+func (s answering) Probe(context.Context) error { return s.err }
 func (s answering) Close() error                { return nil }
 
 type nowhere struct{}
@@ -40,15 +49,21 @@ func (empty) Stats() agent.QueueStats {
 	return agent.QueueStats{Bytes: 4711, Age: 3 * time.Second, Dropped: 2}
 }
 
-// serve runs an agent with one device, and a server in front of it.
-func serve(t *testing.T, o Options) *Server {
-	t.Helper()
+// bus returns a bus with a device, ups-a, that is polled every 100 ms and fails
+// with err.
+func bus(err error) *agent.Bus {
 	d := &agent.Device{ID: "ups-a", Class: "ups", Every: 100 * time.Millisecond}
 	m := &agent.Metric{Class: "ups", Name: "up"}
 	b := agent.NewBus("ups-a")
-	b.Add(d, answering{&agent.Point{Device: d, Metric: m}}, m, m)
+	b.Add(d, answering{&agent.Point{Device: d, Metric: m}, err}, m, m)
+	return b
+}
+
+// serve runs an agent with one device, and a server in front of it.
+func serve(t *testing.T, o Options) *Server {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	o.Agent = agent.New([]*agent.Bus{b}, []*agent.Outlet{agent.NewOutlet("influx", nowhere{}, empty{}, 0)}, log)
+	o.Agent = agent.New([]*agent.Bus{bus(nil)}, []*agent.Outlet{agent.NewOutlet("influx", nowhere{}, empty{}, 0)}, log)
 	o.Log, o.Listen = log, "127.0.0.1:0"
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -168,4 +183,33 @@ func TestStalled(t *testing.T) {
 	if code, text := get(t, s, "/healthz", nil); code != 503 || !strings.Contains(text, `"status":"stalled"`) {
 		t.Errorf("an agent that polls nothing: %d %s", code, text)
 	}
+}
+
+// A device that is not up is shown with what is wrong, for how long, and when
+// it is tried again.
+func TestDeviceThatIsNotUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := slog.New(slog.DiscardHandler)
+		a := agent.New([]*agent.Bus{bus(errors.New("read holding 0x0BD3: timeout after 1s"))}, nil, log)
+		l := newPipes()
+		s := serveOn(l, Options{Agent: a, Log: log})
+		defer s.Close()
+		_, before, _ := strings.Cut(l.ask(t, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n\r\n")
+		if want := `{"status":"stalled","devices":{"all":1,"up":0,"not_up":[{"device":"ups-a","failures":0}]}}` + "\n"; before != want {
+			t.Errorf("before the first poll: %s", before)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(time.Second)
+		_, body, _ := strings.Cut(l.ask(t, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n\r\n")
+		// Polled at 0, 0.1, 0.3, 0.7 s and next at 1.5 s.
+		want := `{"status":"ok","devices":{"all":1,"up":0,"not_up":[{"device":"ups-a","err":"read holding 0x0BD3: timeout after 1s",` +
+			`"failures":4,"since":"2000-01-01T00:00:00Z","next_try":"2000-01-01T00:00:01.5Z"}]}}` + "\n"
+		if body != want {
+			t.Errorf("healthz: %s\nwant     %s", body, want)
+		}
+		cancel()
+		<-done
+	})
 }

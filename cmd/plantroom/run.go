@@ -68,6 +68,7 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 		case sig := <-signals:
 			if sig == syscall.SIGUSR1 {
 				logStats(c.log, "status", s.agent)
+				logSilent(c.log, s.agent)
 				continue
 			}
 			tell(daemon.SdNotifyReloading)
@@ -138,4 +139,14 @@ func logStats(log *slog.Logger, msg string, a *agent.Agent) {
 	runtime.ReadMemStats(&mem)
 	log.Info(msg, "devices", len(devices), "up", up, "polls", stats.Polls, "failures", stats.Failures, "skipped", stats.Skipped,
 		"goroutines", runtime.NumGoroutine(), "heap_bytes", mem.HeapAlloc)
+}
+
+// logSilent says of every device that does not answer what is wrong with it.
+func logSilent(log *slog.Logger, a *agent.Agent) {
+	for _, d := range a.Latest.All() {
+		if !d.Up && !d.Polled.IsZero() {
+			log.Info("device is still silent", "device", d.Device.ID, "err", d.Err, "failures", d.Failures,
+				"for", time.Since(d.Since).Round(time.Second), "next_try", time.Until(d.Next).Round(time.Second))
+		}
+	}
 }
