@@ -61,9 +61,24 @@ type Device struct {
 	Name    string // for people; the ID where the configuration gives none
 	Class   string // of the catalogue: ups, generator, ...
 	Profile string
-	Labels  []Label  // sorted by name
-	Feeds   []string // IDs of the devices that this one carries
+	Labels  []Label // sorted by name
+	Feeds   []Feed
 	Every   time.Duration
+}
+
+// Carries returns the IDs of what the device feeds.
+func (d *Device) Carries() []string {
+	var ids []string
+	for _, f := range d.Feeds {
+		ids = append(ids, f.To)
+	}
+	return ids
+}
+
+// A Feed is a way that power takes out of a device or a part of the building.
+type Feed struct {
+	To    string // ID of what it carries
+	Input string // where that is a transfer switch: its source, a or b; otherwise ""
 }
 
 // A Point is one thing a device measures: made when the configuration

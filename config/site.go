@@ -39,7 +39,7 @@ func Load(path string) (*Site, error) {
 	var faults Faults
 	r := &siteReader{
 		faults: &faults, profiles: map[string]*Profile{}, site: &Site{},
-		buses: map[string]written[*Bus]{}, devices: map[string]written[*Device]{}, units: map[unit]written[*Device]{}, files: map[string]bool{},
+		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{},
 	}
 	r.read(path)
 	if err := faults.err(); err != nil {
@@ -66,10 +66,10 @@ type siteReader struct {
 	profiles map[string]*Profile // the site's own, and those embedded ones that were asked for
 	site     *Site
 	buses    map[string]written[*Bus]
-	devices  map[string]written[*Device]
+	parts    map[string]*part // by id
+	order    []*part
 	units    map[unit]written[*Device]
 	files    map[string]bool
-	later    []func() // checks that need all devices
 }
 
 // open returns the file at path as a source, and its document: nil when there
@@ -123,14 +123,14 @@ func (r *siteReader) read(path string) {
 	for _, n := range s.list(m.get("profiles")) {
 		r.ownProfiles(s, n)
 	}
-	include, buses, devices := m.get("include"), m.get("buses"), m.get("devices")
+	include, buses, devices, nodes := m.get("include"), m.get("buses"), m.get("devices"), m.get("nodes")
 	m.done()
 	r.readBuses(s, buses)
-	type part struct {
-		s       *source
-		devices *yaml.Node
+	type lists struct {
+		s              *source
+		devices, nodes *yaml.Node
 	}
-	parts := []part{{s, devices}}
+	read := []lists{{s, devices, nodes}}
 	for _, n := range s.list(include) {
 		pattern := s.text(n, "include")
 		files, err := filepath.Glob(beside(path, pattern))
@@ -148,19 +148,20 @@ func (r *siteReader) read(path string) {
 			}
 			m := in.mapping(root, "an included file")
 			r.readBuses(in, m.get("buses"))
-			parts = append(parts, part{in, m.get("devices")})
+			read = append(read, lists{in, m.get("devices"), m.get("nodes")})
 			m.done()
 		}
 	}
-	for _, p := range parts {
-		for _, n := range p.s.list(p.devices) {
-			r.device(p.s, n)
+	for _, l := range read {
+		for _, n := range l.s.list(l.devices) {
+			r.device(l.s, n)
+		}
+		for _, n := range l.s.list(l.nodes) {
+			r.node(l.s, n)
 		}
 	}
-	for _, check := range r.later {
-		check()
-	}
-	if len(r.devices) == 0 && len(*r.faults) == 0 {
+	r.connect()
+	if len(r.site.Devices) == 0 && len(*r.faults) == 0 {
 		s.fault(root, "the site has no devices; add devices: [{id: ..., profile: ..., snmp: ...}]")
 	}
 }
@@ -509,18 +510,6 @@ func (r *siteReader) device(s *source, n *yaml.Node) {
 	d.Labels = s.labels(m.get("labels"))
 	timeout := m.get("timeout")
 	feeds := m.get("feeds")
-	d.Feeds = s.texts(feeds, "feeds")
-	for i, n := range s.list(feeds) {
-		r.later = append(r.later, func() {
-			_, known := r.devices[d.Feeds[i]]
-			switch {
-			case d.Feeds[i] == d.ID:
-				s.fault(n, "%s feeds itself", d.ID)
-			case !known:
-				s.fault(n, "feeds: there is no device %s; %s", d.Feeds[i], oneOf(d.Feeds[i], slices.Collect(maps.Keys(r.devices))))
-			}
-		})
-	}
 	modbus, snmp := m.get("modbus"), m.get("snmp")
 	m.done()
 	usual := time.Second
@@ -542,19 +531,20 @@ func (r *siteReader) device(s *source, n *yaml.Node) {
 		}
 	}
 	d.Timeout = s.duration(timeout, "timeout", usual, 10*time.Millisecond, time.Minute)
-	if first, ok := r.devices[d.ID]; ok && d.ID != "" {
-		s.fault(m.get("id"), "the device %s is there already, at %s", d.ID, first.at)
+	p := &part{id: d.ID, feeds: &d.Feeds}
+	if d.Profile != nil {
+		p.class = d.Profile.Class
+	}
+	if !r.addPart(s, n, m.get("id"), feeds, p) {
 		return
 	}
-	at := s.at(n)
-	r.devices[d.ID] = written[*Device]{d, at}
 	r.site.Devices = append(r.site.Devices, d)
 	if d.Modbus != nil && d.Modbus.Link != (ModbusLink{}) {
 		u := unit{d.Modbus.Link, d.Modbus.Unit}
 		if first, ok := r.units[u]; ok {
 			s.fault(modbus, "unit %d on this wire is %s already, at %s", u.id, first.thing.ID, first.at)
 		} else {
-			r.units[u] = written[*Device]{d, at}
+			r.units[u] = written[*Device]{d, s.at(n)}
 		}
 	}
 }

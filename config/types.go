@@ -21,6 +21,7 @@ type Site struct {
 	Wall    *Wall    // nil for none
 	Buses   []*Bus   // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
+	Nodes   []*Node
 }
 
 // Wall says where the agent is looked at over HTTP, and by whom.
@@ -88,9 +89,18 @@ type Device struct {
 	Every    time.Duration // between polls
 	Timeout  time.Duration // of one request
 	Labels   []agent.Label // sorted by name
-	Feeds    []string
+	Feeds    []agent.Feed
 	Modbus   *ModbusAddress // exactly one of Modbus and SNMP is set
 	SNMP     *SNMPAddress
+}
+
+// A Node is a part of the building that power flows through and nothing
+// measures.
+type Node struct {
+	ID, Name string        // the id is unlike that of any device, too
+	Kind     string        // utility, transformer, board or load
+	Labels   []agent.Label // sorted by name
+	Feeds    []agent.Feed
 }
 
 // A ModbusAddress is a unit id on a wire: on the bus named Bus, or, with

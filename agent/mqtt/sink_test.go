@@ -32,7 +32,7 @@ import (
 )
 
 var (
-	upsA    = &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups", Profile: "rfc1628-ups", Every: 5 * time.Second, Labels: []agent.Label{{Name: "room", Value: "hall"}}, Feeds: []string{"rack-1"}}
+	upsA    = &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups", Profile: "rfc1628-ups", Every: 5 * time.Second, Labels: []agent.Label{{Name: "room", Value: "hall"}}, Feeds: []agent.Feed{{To: "rack-1"}}}
 	upsB    = &agent.Device{ID: "ups-b", Name: "UPS B", Class: "ups", Every: time.Second}
 	voltage = &agent.Metric{Class: "ups", Name: "input_voltage", Unit: "V", Min: 0, Max: 1000, Doc: "of the input"}
 	charge  = &agent.Metric{Class: "ups", Name: "battery_charge", Unit: "%"}

@@ -51,7 +51,7 @@ type readingJSON struct {
 func asDevice(s *agent.Status, now time.Time) deviceJSON {
 	d := s.Device
 	out := deviceJSON{
-		ID: d.ID, Name: d.Name, Class: d.Class, Profile: d.Profile, Labels: labels(d), Feeds: d.Feeds, Every: d.Every.Seconds(),
+		ID: d.ID, Name: d.Name, Class: d.Class, Profile: d.Profile, Labels: labels(d), Feeds: d.Carries(), Every: d.Every.Seconds(),
 		Up: s.Up, Since: local(s.Since), Polled: local(s.Polled), Failures: s.Failures, Next: local(s.Next),
 	}
 	if !s.Polled.IsZero() {
