@@ -35,6 +35,7 @@ type Agent struct {
 	ctx     context.Context
 	buses   []*Bus
 	own     *Bus                      // of the agent as a device; nil for none
+	polled  atomic.Pointer[[]*Bus]    // buses, for PollNow
 	outlets atomic.Pointer[[]*Outlet] // read by the buses' goroutines
 	running map[any]*task             // of each bus and outlet, while Run runs
 
@@ -55,6 +56,7 @@ type task struct {
 func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
 	a := &Agent{Latest: newLatest(), log: log, running: map[any]*task{}}
 	a.buses = buses
+	a.polled.Store(&buses)
 	a.outlets.Store(&outlets)
 	a.Latest.have(buses)
 	return a
@@ -97,6 +99,7 @@ func (a *Agent) Apply(buses []*Bus, outlets []*Outlet) error {
 	a.outlets.Store(&outlets)
 	a.flush(slices.DeleteFunc(slices.Clone(old), func(o *Outlet) bool { return slices.Contains(outlets, o) }))
 	a.buses = buses
+	a.polled.Store(&buses)
 	a.Latest.have(a.all())
 	var devices []*Device
 	for _, b := range a.all() {
@@ -171,6 +174,21 @@ func (a *Agent) flush(outlets []*Outlet) {
 		a.running[o].stop()
 		delete(a.running, o)
 	}
+}
+
+// PollNow has a device polled as soon as its wire is free, and at its usual
+// times too, because something else than its interval says that it has changed.
+// It reports whether there is such a device. It may be called at any time, and
+// as often as anybody likes: a device is polled a second after its last poll at
+// the earliest (a silent one five), and the next time out of turn twice as long
+// after that.
+func (a *Agent) PollNow(id string) bool {
+	for _, b := range *a.polled.Load() {
+		if b.pollNow(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // publish hands a poll on; it is called by every bus's goroutine.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,14 @@ import (
 const (
 	restShared = 30 * time.Second
 	restAlone  = 5 * time.Second
+)
+
+// How long after its last poll began a device is polled out of turn, for the
+// first time since its last turn; twice as long for the second time, and so on:
+// whatever asks for it may do so without end.
+const (
+	hurryAfter  = time.Second
+	hurrySilent = restAlone // of a device that did not answer the last poll
 )
 
 // probeAtLeast is how long a silent device is given to answer when its
@@ -35,10 +44,15 @@ const probeAtLeast = 250 * time.Millisecond
 // intervals, and so on. What it is asked when it has rested is one cheap
 // question, after its healthy neighbours have had their turn and, mostly, only
 // for as long as they do not need the wire.
+//
+// A device can be polled out of turn, when it is known otherwise that it has
+// something to say. Those polls are few, however often they are asked for, and
+// move no other.
 type Bus struct {
 	ID      string
 	members []*member
-	down    bool // the wire itself is dead, and has been reported
+	hurry   chan struct{} // a member is to be polled out of turn; holds one
+	down    bool          // the wire itself is dead, and has been reported
 }
 
 // A member is a device on a bus.
@@ -49,7 +63,11 @@ type member struct {
 	duration *Point
 	phase    time.Time // a time on the device's grid
 	due      time.Time
-	failures int // polls and probes without an answer since the last one with
+	asked    time.Time   // when the last poll began
+	hurried  atomic.Bool // it is to be polled out of turn; set by anyone
+	early    bool        // due is out of turn
+	hurries  int         // polls out of turn since the last one in turn
+	failures int         // polls and probes without an answer since the last one with
 	silent   bool
 	reported bool // the log has said that it is silent
 	readings []Reading
@@ -71,7 +89,7 @@ type Poll struct {
 
 // NewBus returns a bus without devices. ID is what log lines call it: the id
 // that the configuration gives it, or its address.
-func NewBus(id string) *Bus { return &Bus{ID: id} }
+func NewBus(id string) *Bus { return &Bus{ID: id, hurry: make(chan struct{}, 1)} }
 
 // Add puts a device on the bus, which must not be running. The two metrics are
 // the catalogue's up and poll_duration of the device's class.
@@ -124,12 +142,15 @@ func (b *Bus) run(ctx context.Context, log *slog.Logger, publish func(*Poll)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		b.hasten()
 		m := b.next()
 		if wait := time.Until(m.due); wait > 0 {
 			timer.Reset(wait)
 			select {
 			case <-ctx.Done():
 				return
+			case <-b.hurry:
+				continue
 			case <-timer.C:
 			}
 			m = b.next() // of those that are due together, the healthy one
@@ -142,6 +163,46 @@ func (b *Bus) run(ctx context.Context, log *slog.Logger, publish func(*Poll)) {
 			return // cut short, which says nothing about the device
 		}
 		publish(poll)
+	}
+}
+
+// pollNow has the device with the given id polled out of turn and reports
+// whether it is on the bus. It may be called at any time.
+func (b *Bus) pollNow(id string) bool {
+	for _, m := range b.members {
+		if m.device.ID != id {
+			continue
+		}
+		m.hurried.Store(true)
+		select {
+		case b.hurry <- struct{}{}:
+		default:
+		}
+		return true
+	}
+	return false
+}
+
+// hasten makes the members that are to be polled out of turn due, those that
+// were polled a moment ago a little later: what there is to say now, that poll
+// may have missed.
+func (b *Bus) hasten() {
+	now := time.Now()
+	for _, m := range b.members {
+		if !m.hurried.Swap(false) {
+			continue
+		}
+		after := hurryAfter
+		if m.silent {
+			after = hurrySilent
+		}
+		due := m.asked.Add(after << m.hurries)
+		if due.Before(now) {
+			due = now
+		}
+		if due.Before(m.due) {
+			m.due, m.early = due, true
+		}
 	}
 }
 
@@ -173,6 +234,13 @@ func (b *Bus) next() *member {
 func (b *Bus) poll(ctx context.Context, m *member, log *slog.Logger) *Poll {
 	start := time.Now()
 	wasDue := m.due
+	m.asked = start
+	if m.early {
+		m.early = false
+		m.hurries++
+	} else {
+		m.hurries = 0
+	}
 	rs := append(m.readings[:0], Reading{Point: m.up}, Reading{Point: m.duration})
 	rested := m.silent && m.failures > 1
 	var err error

@@ -282,3 +282,89 @@ level=INFO msg="device answers again" device=ups-a
 		t.Errorf("log:\n%swant:\n%s", log, want)
 	}
 }
+
+// hurryDuring runs a bus and asks, at the given times after its start, for
+// polls of its first source out of turn.
+func hurryDuring(t *testing.T, d time.Duration, at []time.Duration, sources ...*scripted) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBus("moxa-1")
+		for _, s := range sources {
+			b.Add(s.device, s, metricUp, metricDuration)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		log := slog.New(slog.DiscardHandler)
+		a := New([]*Bus{b}, nil, log)
+		done := make(chan struct{})
+		start := time.Now()
+		go func() {
+			defer close(done)
+			for _, when := range at {
+				time.Sleep(time.Until(start.Add(when)))
+				if !a.PollNow(sources[0].device.ID) {
+					t.Error("the device is not known")
+				}
+			}
+		}()
+		if a.PollNow("ups-z") {
+			t.Error("a device that there is not can be polled")
+		}
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+}
+
+// since are times after the first, in words.
+func since(first time.Time, times []time.Time) string {
+	var words []string
+	for _, at := range times {
+		words = append(words, at.Sub(first).String())
+	}
+	return strings.Join(words, " ")
+}
+
+func TestPollOutOfTurn(t *testing.T) {
+	s := newScripted("ups-a", 20*time.Second, answersIn(30*time.Millisecond))
+	hurryDuring(t, 65*time.Second, []time.Duration{
+		5 * time.Second, 5100 * time.Millisecond, // the second soon after the first
+		21 * time.Second,         // after the next poll in turn
+		40500 * time.Millisecond, // sooner than a second after the next
+	}, s)
+	if got, want := since(s.polls[0], s.polls), "0s 5s 7s 20s 21s 40s 41s 1m0s"; got != want {
+		t.Errorf("polls at %s\nwant     %s", got, want)
+	}
+	dead := newScripted("ups-a", 20*time.Second, silent)
+	hurryDuring(t, 35*time.Second, []time.Duration{2 * time.Second, 12 * time.Second}, dead)
+	if got, want := since(dead.polls[0], dead.polls), "0s 5s"; got != want {
+		t.Errorf("polls of a silent device at %s, want %s", got, want)
+	}
+	if got, want := since(dead.polls[0], dead.probes), "15s 20s"; got != want {
+		t.Errorf("probes of a silent device at %s, want %s", got, want)
+	}
+}
+
+// TestFloodDelaysNoPoll asks ten thousand times a second for a poll of one
+// device: its neighbour is polled as ever, and itself hardly more often.
+func TestFloodDelaysNoPoll(t *testing.T) {
+	var flood []time.Duration
+	for at := time.Duration(0); at < 20*time.Second; at += 100 * time.Microsecond {
+		flood = append(flood, at)
+	}
+	a := newScripted("ups-a", 5*time.Second, answersIn(200*time.Millisecond))
+	b := newScripted("ups-b", time.Second, answersIn(30*time.Millisecond))
+	hurryDuring(t, 20500*time.Millisecond, flood, a, b)
+	if len(b.polls) != 21 {
+		t.Errorf("the neighbour is polled %d times in 20 s, want 21", len(b.polls))
+	}
+	for i, at := range b.polls {
+		if late := at.Sub(b.polls[0].Truncate(time.Second)) - time.Duration(i)*time.Second; late > 200*time.Millisecond {
+			t.Errorf("the neighbour's poll %d is %v late", i, late)
+		}
+	}
+	if n := len(a.polls); n < 5+5 || n > 5+2*5 {
+		t.Errorf("the device is polled %d times, want 5 in turn and one or two out of turn after each", n)
+	}
+}
