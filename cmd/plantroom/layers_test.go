@@ -25,6 +25,7 @@ var layers = map[string][]string{
 	"agent/mqtt":   {"agent"},
 	"agent/wall":   {"agent"},
 	"agent/queue":  nil,
+	"agent/trend":  {"agent"},
 	// Configuration compiles to the domain's metrics and labels, and dials nothing.
 	"config": {"agent"},
 	// Registers and OIDs stay in the drivers.
