@@ -32,6 +32,7 @@ const (
 // stands without the configuration that it was made under.
 type Record struct {
 	ID     string      `json:"id"`     // of its event
+	Site   string      `json:"site"`   // the site's name
 	Kind   string      `json:"kind"`   // incident or test
 	Domain string      `json:"domain"` // power, cooling or safety
 	Title  agent.Words `json:"title"`  // a few words: mains failure
@@ -56,8 +57,20 @@ type Record struct {
 	Transitions []Transition  `json:"transitions,omitempty"` // in order of time
 	Events      []agent.Event `json:"events,omitempty"`      // its own first, then those that are part of it, as they were made
 	Notes       []Note        `json:"notes,omitempty"`       // what people said meanwhile
+	// Devices are those that the record was made from, in the order of the
+	// configuration: every one that its domain looks at, silent ones too.
+	Devices []Device `json:"devices,omitempty"`
 
 	Series []Series `json:"series,omitempty"` // only where it was asked for; see Load
+}
+
+// A Device is one of a record's devices, as it was configured then.
+type Device struct {
+	ID     string            `json:"id"`
+	Name   string            `json:"name"` // for people
+	Class  string            `json:"class"`
+	Every  float64           `json:"every"` // s between polls
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // A Figure is one measured number of a record. Each is computed from readings

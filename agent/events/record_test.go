@@ -21,10 +21,11 @@ func TestRecord(t *testing.T) {
 	dir := t.TempDir()
 	began := time.Date(2026, 11, 26, 12, 55, 1, 0, time.UTC)
 	want := &Record{
-		ID: "20261126-125501-k3001", Kind: "test", Domain: "power", Title: agent.Words{EN: "Monthly test", CS: "Měsíční zkouška"},
+		ID: "20261126-125501-k3001", Site: "praha-1", Kind: "test", Domain: "power", Title: agent.Words{EN: "Monthly test", CS: "Měsíční zkouška"},
 		Began: began, Ended: began.Add(15 * time.Minute), Plan: "monthly", Verdict: Failed, Severity: agent.Warning,
 		Criteria:    []Criterion{{Name: TimeToStart, Device: "gen-1", Limit: 15, Unit: "s"}},
 		Figures:     []Figure{{Name: TimeToLoad, Device: "gen-2", Value: 42.5, Unit: "s", At: began.Add(42500 * time.Millisecond)}},
+		Devices:     []Device{{ID: "gen-1", Name: "Generator 1", Class: "generator", Every: 1, Labels: map[string]string{"room": "yard"}}},
 		Transitions: []Transition{{Time: began, Device: "msb", Metric: "supply", From: "live", To: "dead"}},
 		Events:      []agent.Event{{ID: "20261126-125501-k3002", Kind: "state", Device: "ups-a", Began: began, Value: number(2), State: "on_battery"}},
 	}
