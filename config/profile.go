@@ -397,6 +397,9 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 	m := r.mapping(n, "snmp")
 	p := &SNMPProfile{MaxOIDs: r.integer(m.get("max_oids"), "max_oids", 40, 1, 100)}
 	points := r.points(m)
+	if n := m.get("traps"); n != nil {
+		p.Traps = r.traps(n)
+	}
 	m.done()
 	for _, item := range points {
 		m := r.mapping(item, "the point")

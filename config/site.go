@@ -120,6 +120,9 @@ func (r *siteReader) read(path string) {
 	if n := m.get("wall"); n != nil {
 		r.site.Wall = s.wall(n)
 	}
+	if n := m.get("traps"); n != nil {
+		r.site.Traps = s.traps(n)
+	}
 	for _, n := range s.list(m.get("profiles")) {
 		r.ownProfiles(s, n)
 	}
@@ -428,7 +431,7 @@ func (s *source) address(n *yaml.Node, what, port string) string {
 	if err != nil {
 		host, p = strings.Trim(text, "[]"), port
 	}
-	if v, err := strconv.Atoi(p); err != nil || v < 0 || v > 65535 || host == "" || strings.ContainsAny(host, "/ ") {
+	if v, err := strconv.Atoi(p); err != nil || v < 0 || v > 65535 || strings.Trim(host, "0123456789") == "" || strings.ContainsAny(host, "/ ") {
 		s.fault(n, "%s is %q; write HOST or HOST:PORT, for example 10.1.0.30:%s", what, text, port)
 		return ""
 	}
@@ -603,38 +606,67 @@ func (s *source) snmpAddress(n *yaml.Node) *SNMPAddress {
 	}
 	a.Version = s.choice(version, "version", usual, "1", "2c", "3")
 	a.Community = NewSecret(s.text(community, "community"))
-	a.User = s.text(user, "user")
-	auth, priv := m.get("auth"), m.get("priv")
-	a.Auth = s.choice(auth, "auth", "none", "none", "md5", "sha", "sha224", "sha256", "sha384", "sha512")
-	a.Priv = s.choice(priv, "priv", "none", "none", "des", "aes", "aes192", "aes256", "aes192c", "aes256c")
-	authPass, privPass := m.get("auth_password"), m.get("priv_password")
-	a.AuthPass = NewSecret(s.text(authPass, "auth_password"))
-	a.PrivPass = NewSecret(s.text(privPass, "priv_password"))
 	a.Context = s.text(m.get("context"), "context")
-	m.done()
 	if a.Version != "3" {
-		for _, n := range []*yaml.Node{user, auth, priv, authPass, privPass} {
-			if n != nil {
-				s.fault(n, "user, auth and priv belong to version 3; this device speaks %s", a.Version)
-			}
+		for _, key := range m.given("user", "auth", "priv", "auth_password", "priv_password") {
+			s.fault(m.get(key), "user, auth and priv belong to version 3; this device speaks %s", a.Version)
 		}
+		a.Auth, a.Priv = "none", "none"
 		if community == nil {
 			a.Community = NewSecret("public")
 		}
+		m.done()
 		return a
 	}
+	a.SNMPUser = s.snmpUser(m)
+	m.done()
 	if community != nil {
 		s.fault(community, "version 3 has no community; it has user, auth and priv")
 	}
 	if user == nil && m.node != nil {
 		s.fault(m.node, "version 3 needs a user")
 	}
-	s.passphrase(auth, authPass, "auth", a.Auth, a.AuthPass)
-	s.passphrase(priv, privPass, "priv", a.Priv, a.PrivPass)
-	if a.Priv != "none" && a.Auth == "none" {
+	return a
+}
+
+// snmpUser reads who somebody is to version 3.
+func (s *source) snmpUser(m *mapping) (u SNMPUser) {
+	u.User = s.text(m.get("user"), "user")
+	auth, priv := m.get("auth"), m.get("priv")
+	u.Auth = s.choice(auth, "auth", "none", "none", "md5", "sha", "sha224", "sha256", "sha384", "sha512")
+	u.Priv = s.choice(priv, "priv", "none", "none", "des", "aes", "aes192", "aes256", "aes192c", "aes256c")
+	authPass, privPass := m.get("auth_password"), m.get("priv_password")
+	u.AuthPass = NewSecret(s.text(authPass, "auth_password"))
+	u.PrivPass = NewSecret(s.text(privPass, "priv_password"))
+	s.passphrase(auth, authPass, "auth", u.Auth, u.AuthPass)
+	s.passphrase(priv, privPass, "priv", u.Priv, u.PrivPass)
+	if u.Priv != "none" && u.Auth == "none" {
 		s.fault(priv, "priv needs auth: SNMP encrypts only what it also authenticates")
 	}
-	return a
+	return u
+}
+
+// traps reads where SNMP traps are listened for.
+func (s *source) traps(n *yaml.Node) *Traps {
+	m := s.mapping(n, "traps")
+	t := &Traps{Listen: s.address(m.need("listen", "0.0.0.0:162"), "listen", "162")}
+	for _, text := range s.texts(m.get("communities"), "communities") {
+		t.Communities = append(t.Communities, NewSecret(text))
+	}
+	for _, n := range s.list(m.get("users")) {
+		in := s.mapping(n, "the user")
+		in.need("user", "monitor")
+		user := s.snmpUser(in)
+		in.done()
+		for _, other := range t.Users {
+			if other.User == user.User && user.User != "" {
+				s.fault(in.get("user"), "the user %s is there already; a name has one password", user.User)
+			}
+		}
+		t.Users = append(t.Users, user)
+	}
+	m.done()
+	return t
 }
 
 // passphrase checks that a protocol and its passphrase come together.

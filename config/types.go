@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 
 	"plantroom/agent"
@@ -19,6 +20,7 @@ type Site struct {
 	Watch   bool     // load again when one of Files changes
 	Files   []string // the files that were read, and the folders that were looked into
 	Wall    *Wall    // nil for none
+	Traps   *Traps   // nil for none
 	Buses   []*Bus   // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
 	Nodes   []*Node
@@ -116,12 +118,25 @@ type SNMPAddress struct {
 	Address   string // host:port
 	Version   string // 1, 2c or 3
 	Community Secret // 1 and 2c
-	User      string // 3, like the rest
-	Auth      string // none, md5, sha, sha224, sha256, sha384, sha512
-	AuthPass  Secret
-	Priv      string // none, des, aes, aes192, aes256, aes192c, aes256c
-	PrivPass  Secret
+	SNMPUser         // 3, like the rest
 	Context   string
+}
+
+// An SNMPUser is somebody whom a version 3 agent knows.
+type SNMPUser struct {
+	User     string
+	Auth     string // none, md5, sha, sha224, sha256, sha384, sha512
+	AuthPass Secret
+	Priv     string // none, des, aes, aes192, aes256, aes192c, aes256c
+	PrivPass Secret
+}
+
+// Traps says where SNMP traps and informs are listened for, and whose are
+// believed.
+type Traps struct {
+	Listen      string     // host:port
+	Communities []Secret   // of versions 1 and 2c; none: any
+	Users       []SNMPUser // of version 3, besides those that devices are polled as
 }
 
 // A Profile says what one make of device measures and where it keeps it.
@@ -212,6 +227,29 @@ type ModbusPoint struct {
 type SNMPProfile struct {
 	MaxOIDs int // in one GET
 	Points  []SNMPPoint
+	Traps   map[string]*SNMPTrap // by OID, see TrapOID
+}
+
+// An SNMPTrap is what a device can say unasked, and what that means.
+type SNMPTrap struct {
+	Name     string // the MIB's: upsTrapOnBattery
+	Severity agent.Severity
+	Text     agent.Words // without the device's name; {} stands for what the trap is about
+	// About is the object whose value, a variable of the trap, says what it is
+	// about: without an instance, or with it. "" for none.
+	About  string
+	Words  map[string]agent.Words // that People understand, for values of About; what is not in it stands as it is
+	Clears []string               // names of the traps of the profile whose condition is over with this one
+	Lasts  bool                   // another trap of the profile clears it
+}
+
+// TrapOID returns an OID of a trap without the 0 before its last number: a
+// version 1 trap has it when it is translated, and makers forget it.
+func TrapOID(oid string) string {
+	if i := strings.LastIndexByte(oid, '.'); i > 2 && strings.HasSuffix(oid[:i], ".0") {
+		return oid[:i-2] + oid[i:]
+	}
+	return oid
 }
 
 // An SNMPPoint is one scalar or one column of a table. Where several points of

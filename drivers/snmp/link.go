@@ -115,7 +115,7 @@ func (l *link) open(ctx context.Context) error {
 		session.Version = gosnmp.Version3
 		session.SecurityModel = gosnmp.UserSecurityModel
 		session.ContextName = l.address.Context
-		session.MsgFlags, session.SecurityParameters = usm(l.address)
+		session.MsgFlags, session.SecurityParameters = usm(l.address.SNMPUser)
 	default:
 		session.Version, session.Community = gosnmp.Version2c, l.address.Community.Reveal()
 	}
@@ -208,7 +208,7 @@ const (
 )
 
 // usm translates the configuration of a version 3 user.
-func usm(a config.SNMPAddress) (gosnmp.SnmpV3MsgFlags, *gosnmp.UsmSecurityParameters) {
+func usm(a config.SNMPUser) (gosnmp.SnmpV3MsgFlags, *gosnmp.UsmSecurityParameters) {
 	flags := gosnmp.NoAuthNoPriv
 	user := &gosnmp.UsmSecurityParameters{
 		UserName:               a.User,

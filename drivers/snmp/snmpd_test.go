@@ -133,8 +133,8 @@ func TestVersion3Protocols(t *testing.T) {
 	d := startSNMPD(t, t.TempDir(), peer.UDPPort(t), conf.String())
 	for _, auth := range slices.Concat([][2]string{{"none", ""}}, authProtocols) {
 		for _, priv := range privProtocols {
-			a := config.SNMPAddress{Address: d.address, Version: "3", User: auth[0] + priv[0], Auth: auth[0], Priv: priv[0],
-				AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}
+			a := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: auth[0] + priv[0], Auth: auth[0], Priv: priv[0],
+				AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
 			if auth[0] == "none" {
 				if priv[0] != "none" {
 					continue
@@ -163,8 +163,8 @@ rouser ann priv
 rouser bob auth
 rouser eve noauth
 `)
-	good := config.SNMPAddress{Address: d.address, Version: "3", User: "ann", Auth: "sha256", Priv: "aes",
-		AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}
+	good := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: "sha256", Priv: "aes",
+		AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
 	question := "get 1.3.6.1.2.1.1.3.0 from " + d.address + ": "
 	for _, test := range []struct {
 		name   string
@@ -207,10 +207,10 @@ rouser none noauth
 `
 				dir, port := t.TempDir(), peer.UDPPort(t)
 				d := startSNMPD(t, dir, port, conf)
-				a := config.SNMPAddress{Address: d.address, Version: "3", User: "none"}
+				a := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "none"}}
 				if level != "none" {
-					a = config.SNMPAddress{Address: d.address, Version: "3", User: "ann", Auth: level, Priv: "aes",
-						AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}
+					a = config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: level, Priv: "aes",
+						AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
 				}
 				src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
 				want(t, poll(t, src), netSNMPLines...)
@@ -230,8 +230,8 @@ rouser none noauth
 		conf := "createUser ann SHA-256 \"authentication\" AES \"privacy of it\"\nrouser ann priv\n"
 		dir, port := t.TempDir(), peer.UDPPort(t)
 		d := startSNMPD(t, dir, port, conf)
-		a := config.SNMPAddress{Address: d.address, Version: "3", User: "ann", Auth: "sha256", Priv: "aes",
-			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}
+		a := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: "sha256", Priv: "aes",
+			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
 		src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
 		want(t, poll(t, src), netSNMPLines...)
 		d.Stop()

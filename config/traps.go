@@ -1,0 +1,82 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"plantroom/agent"
+)
+
+// traps reads what the devices of a profile can say unasked.
+func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
+	traps := map[string]*SNMPTrap{}
+	named := map[string]*SNMPTrap{}
+	pairs, _ := r.pairs(n, "traps")
+	var later []func()
+	for _, p := range pairs {
+		oid := TrapOID(r.oid(p.key, "traps"))
+		m := r.mapping(p.value, "the trap")
+		t := &SNMPTrap{Name: r.name(m.need("name", "upsTrapOnBattery"), "name")}
+		if n := m.get("severity"); n != nil {
+			text := r.choice(n, "severity", "info", "info", "warning", "alarm")
+			_ = t.Severity.UnmarshalText([]byte(text)) // it is one of them
+		}
+		t.Text = r.words(m)
+		about := m.get("about")
+		t.About = r.oid(about, "about")
+		words := m.get("words")
+		if words != nil {
+			t.Words = map[string]agent.Words{}
+			pairs, _ := r.pairs(words, "words")
+			for _, p := range pairs {
+				in := r.mapping(p.value, "the wording")
+				t.Words[strings.TrimPrefix(stateKey(p.key.Value), ".")] = r.words(in)
+				in.done()
+			}
+		}
+		clears := m.get("clears")
+		t.Clears = r.texts(clears, "clears")
+		m.done()
+		switch says := strings.Contains(t.Text.EN+t.Text.CS, "{}"); {
+		case says && about == nil:
+			r.fault(m.get("en"), "{} stands for what the trap is about, and it is about nothing; add about: OID")
+		case words != nil && about == nil:
+			r.fault(words, "words are for values of what the trap is about; add about: OID")
+		}
+		for i, n := range r.list(clears) {
+			later = append(later, func() {
+				cleared := named[t.Clears[i]]
+				switch {
+				case cleared == nil:
+					r.fault(n, "clears: the profile has no trap %s; %s", t.Clears[i], oneOf(t.Clears[i], slices.Collect(maps.Keys(named))))
+				case cleared == t:
+					r.fault(n, "%s clears itself", t.Name)
+				default:
+					cleared.Lasts = true
+				}
+			})
+		}
+		if oid == "" {
+			continue
+		}
+		if traps[oid] != nil {
+			r.fault(p.key, "the trap %s is there already: with and without the 0 before its last number it is the same", p.key.Value)
+		}
+		if t.Name != "" && named[t.Name] != nil {
+			r.fault(m.get("name"), "the name %s is another trap's already", t.Name)
+		}
+		traps[oid], named[t.Name] = t, t
+	}
+	for _, check := range later {
+		check()
+	}
+	return traps
+}
+
+// words reads a sentence in both languages.
+func (r *profileReader) words(m *mapping) agent.Words {
+	return agent.Words{EN: r.text(m.need("en", "on battery"), "en"), CS: r.text(m.need("cs", "běží z baterie"), "cs")}
+}
