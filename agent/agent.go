@@ -30,11 +30,12 @@ const flushFor = 3 * time.Second
 type Agent struct {
 	Latest *Latest
 	log    *slog.Logger
+	made   time.Time
 
 	mu      sync.Mutex // over buses, running and what Run and Apply do with them
 	ctx     context.Context
 	buses   []*Bus
-	own     *Bus                      // of the agent as a device; nil for none
+	own     []*Bus                    // each of one device that the agent itself reads
 	polled  atomic.Pointer[[]*Bus]    // buses, for PollNow
 	outlets atomic.Pointer[[]*Outlet] // read by the buses' goroutines
 	running map[any]*task             // of each bus and outlet, while Run runs
@@ -54,7 +55,7 @@ type task struct {
 
 // New returns an agent that is not running yet. It owns the buses from then on.
 func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
-	a := &Agent{Latest: newLatest(), log: log, running: map[any]*task{}}
+	a := &Agent{Latest: newLatest(), log: log, made: time.Now(), running: map[any]*task{}}
 	a.buses = buses
 	a.polled.Store(&buses)
 	a.outlets.Store(&outlets)
@@ -113,12 +114,7 @@ func (a *Agent) Apply(buses []*Bus, outlets []*Outlet) error {
 }
 
 // all returns the buses, the agent's own last.
-func (a *Agent) all() []*Bus {
-	if a.own == nil {
-		return a.buses
-	}
-	return append(slices.Clip(a.buses), a.own)
-}
+func (a *Agent) all() []*Bus { return append(slices.Clip(a.buses), a.own...) }
 
 // start runs the buses and outlets that are not running.
 func (a *Agent) start() {

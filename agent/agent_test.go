@@ -294,7 +294,7 @@ func TestReport(t *testing.T) {
 				metrics[name] = &Metric{Class: "agent", Name: name}
 			}
 			return metrics[name]
-		})
+		}, a.Self)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- a.Run(ctx) }()

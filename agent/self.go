@@ -35,70 +35,101 @@ func (a *Agent) Outlets() []OutletStats {
 	return all
 }
 
-// Report makes the agent a device of its own site: its counts and how its
-// outlets stand are read and delivered as every device's readings are. The
-// catalogue gives a metric of class agent by its name. Report is called before
-// Run.
-func (a *Agent) Report(d *Device, catalogue func(name string) *Metric) {
-	s := &self{agent: a, device: d, catalogue: catalogue, points: map[selfPoint]*Point{}, started: time.Now()}
+// Report adds a device of the agent's own to those that are polled: read says
+// what there is to read of it, and that is delivered as every device's readings
+// are. The catalogue gives a metric of the device's class by its name. Report
+// is called before Run.
+func (a *Agent) Report(d *Device, catalogue func(name string) *Metric, read func(*Figures)) {
+	s := &own{Figures{device: d, catalogue: catalogue, points: map[figure]*Point{}}, read}
 	b := NewBus(d.ID)
 	b.Add(d, s, catalogue("up"), catalogue("poll_duration"))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.own = b
+	a.own = append(a.own, b)
 	a.Latest.have(a.all())
 }
 
-// A self is the Source of the agent's own readings.
-type self struct {
-	agent     *Agent
+// Figures collect what one poll reads of a device of the agent's own. A metric
+// that the device's class does not have is a mistake of the program and panics.
+type Figures struct {
 	device    *Device
 	catalogue func(name string) *Metric
-	points    map[selfPoint]*Point
-	started   time.Time
+	points    map[figure]*Point
+	readings  []Reading
 }
 
-type selfPoint struct{ metric, channel string }
+type figure struct{ metric, channel string }
 
-// Poll appends what the agent counts.
-func (s *self) Poll(_ context.Context, dst []Reading) ([]Reading, error) {
-	read := func(metric, channel string, v float64) {
-		at := selfPoint{metric, channel}
-		p := s.points[at]
-		if p == nil {
-			p = &Point{Device: s.device, Metric: s.catalogue(metric), Channel: channel}
-			s.points[at] = p
-		}
-		dst = append(dst, p.Measured(v))
+func (f *Figures) point(metric, channel string) *Point {
+	at := figure{metric, channel}
+	p := f.points[at]
+	if p == nil {
+		p = &Point{Device: f.device, Metric: f.catalogue(metric), Channel: channel}
+		f.points[at] = p
 	}
-	stats := s.agent.Stats()
-	read("polls", "", float64(stats.Polls))
-	read("poll_failures", "", float64(stats.Failures))
-	read("polls_skipped", "", float64(stats.Skipped))
-	read("memory", "", float64(memory()))
+	return p
+}
+
+// Number reads a number, finite and in the metric's unit.
+func (f *Figures) Number(metric, channel string, v float64) {
+	f.readings = append(f.readings, f.point(metric, channel).Measured(v))
+}
+
+// State reads a state by its word.
+func (f *Figures) State(metric, channel, word string) {
+	p := f.point(metric, channel)
+	code, _ := p.Metric.Code(word)
+	f.readings = append(f.readings, p.Stated(code, word))
+}
+
+// Failed says why there is nothing to read.
+func (f *Figures) Failed(metric, channel string, err error) {
+	f.readings = append(f.readings, f.point(metric, channel).Failed(err))
+}
+
+// An own is the Source of a device of the agent's own, which always answers.
+type own struct {
+	figures Figures
+	read    func(*Figures)
+}
+
+// Poll appends what there is to read.
+func (o *own) Poll(_ context.Context, dst []Reading) ([]Reading, error) {
+	o.figures.readings = dst
+	o.read(&o.figures)
+	return o.figures.readings, nil
+}
+
+// Probe does nothing.
+func (*own) Probe(context.Context) error { return nil }
+
+// Close does nothing.
+func (*own) Close() error { return nil }
+
+// Self reads the agent itself, as a device of class agent: its counts and how
+// its outlets stand.
+func (a *Agent) Self(f *Figures) {
+	stats := a.Stats()
+	f.Number("polls", "", float64(stats.Polls))
+	f.Number("poll_failures", "", float64(stats.Failures))
+	f.Number("polls_skipped", "", float64(stats.Skipped))
+	f.Number("memory", "", float64(memory()))
 	// What the clock says has passed, less what has: the monotonic clock is
 	// not set, the wall clock is.
 	now := time.Now()
-	read("clock_offset", "", (now.Round(0).Sub(s.started.Round(0)) - now.Sub(s.started)).Seconds())
-	for _, o := range s.agent.Outlets() {
+	f.Number("clock_offset", "", (now.Round(0).Sub(a.made.Round(0)) - now.Sub(a.made)).Seconds())
+	for _, o := range a.Outlets() {
 		up := 0.0
 		if o.Up {
 			up = 1
 		}
-		read("sink_up", o.Name, up)
-		read("queue_bytes", o.Name, float64(o.Queue.Bytes))
-		read("queue_age", o.Name, o.Queue.Age.Seconds())
-		read("readings_dropped", o.Name, float64(o.Queue.Dropped))
-		read("readings_set_aside", o.Name, float64(o.SetAside))
+		f.Number("sink_up", o.Name, up)
+		f.Number("queue_bytes", o.Name, float64(o.Queue.Bytes))
+		f.Number("queue_age", o.Name, o.Queue.Age.Seconds())
+		f.Number("readings_dropped", o.Name, float64(o.Queue.Dropped))
+		f.Number("readings_set_aside", o.Name, float64(o.SetAside))
 	}
-	return dst, nil
 }
-
-// Probe does nothing: the agent always answers itself.
-func (s *self) Probe(context.Context) error { return nil }
-
-// Close does nothing.
-func (s *self) Close() error { return nil }
 
 // memory returns the resident memory of the process in bytes; where the system
 // does not say, what Go has from it.

@@ -216,11 +216,14 @@ var catalogue = []class{
 	}},
 	{"site", []agent.Metric{
 		{Name: "mains_power", Unit: "W", Min: -gridWatts, Max: gridWatts, Doc: "active power that the site takes from the mains"},
+		{Name: "generator_power", Unit: "W", Min: -gridWatts, Max: gridWatts, Doc: "active power that the generators give to the site"},
 		{Name: "it_power", Unit: "W", Min: 0, Max: gridWatts, Doc: "active power that the IT load takes"},
 		{Name: "cooling_power", Unit: "W", Min: 0, Max: gridWatts, Doc: "active power that cooling takes"},
 		{Name: "pue", Min: 1, Max: 1000, Doc: "power of the whole site by that of the IT load"},
 		{Name: "battery_runtime_min", Unit: "s", Min: 0, Max: manySeconds, Doc: "the shortest battery runtime of the site's UPS units"},
-		state("power_redundancy", "whether the load would survive losing one more source", "ok", "lost"),
+		{Name: "free_cooling", Unit: "%", Min: 0, Max: 100, Doc: "running cooling units that cool with outdoor air alone, of all that run"},
+		state("supply", "what the load stands on", "dead", "mains", "generator", "batteries"),
+		state("power_redundancy", "whether all that is to be in reserve is", "ok", "lost"),
 	}},
 }
 

@@ -32,8 +32,8 @@ type way struct {
 	implied     bool // the input is the one that is usual, nobody wrote it
 }
 
-// siteID is the id under which the site's own figures are delivered.
-const siteID = "site"
+// SiteID is the id of the device that the site as a whole is.
+const SiteID = "site"
 
 // addPart adds a device or a node to the power path, and reports whether its
 // id is free. Feeds is where the result goes to once all parts are known.
@@ -44,8 +44,8 @@ func (r *siteReader) addPart(s *source, n, id, feeds *yaml.Node, p *part) bool {
 		return false
 	}
 	switch p.id {
-	case siteID:
-		s.fault(id, "the id %s is that of the site's own figures; call it otherwise", siteID)
+	case SiteID:
+		s.fault(id, "the id %s is that of the site's own figures; call it otherwise", SiteID)
 	case r.site.Agent:
 		s.fault(id, "the id %s is that of the agent, which is a device of its own; call it otherwise, or give agent: another name", p.id)
 	}

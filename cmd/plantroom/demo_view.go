@@ -310,10 +310,10 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d since it began", s/3600, s/60%60, s%60)
 }
 
-// devices returns how the facility's devices stand; the agent itself, which is
-// polled too, is not one of them.
+// devices returns how the facility's devices stand; the agent itself and the
+// site, which are polled too, are not among them.
 func devices(a *agent.Agent) []agent.Status {
-	return slices.DeleteFunc(a.Latest.All(), func(s agent.Status) bool { return s.Device.Class == "agent" })
+	return slices.DeleteFunc(a.Latest.All(), func(s agent.Status) bool { return s.Device.Class == "agent" || s.Device.Class == "site" })
 }
 
 func upCount(all []agent.Status) string {

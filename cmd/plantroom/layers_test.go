@@ -24,6 +24,7 @@ var layers = map[string][]string{
 	"agent/influx": {"agent"},
 	"agent/mqtt":   {"agent"},
 	"agent/wall":   {"agent"},
+	"agent/power":  {"agent"},
 	"agent/queue":  nil,
 	"agent/trend":  {"agent"},
 	// Configuration compiles to the domain's metrics and labels, and dials nothing.
@@ -34,7 +35,7 @@ var layers = map[string][]string{
 	"drivers/sim":    {"agent", "config"},
 	"drivers":        {"agent", "config", "drivers/modbus", "drivers/snmp"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/influx", "agent/mqtt", "agent/queue", "agent/wall", "config", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/wall", "config", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

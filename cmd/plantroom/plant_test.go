@@ -131,7 +131,7 @@ devices:
 	quiet("everything is plugged in")
 	peer.Until(t, "health", func() bool {
 		text := health()
-		return strings.Contains(text, `{"status":"ok","devices":{"all":4,"up":4,"not_up":[]}`) && strings.Contains(text, `{"name":"mqtt","up":true,`)
+		return strings.Contains(text, `{"status":"ok","devices":{"all":5,"up":5,"not_up":[]}`) && strings.Contains(text, `{"name":"mqtt","up":true,`)
 	})
 	peer.Until(t, "the agent as a device of its own", seen("plantroom/praha-1/edge-1", `"sink_up/influx":{"value":1,`, state))
 
@@ -186,7 +186,7 @@ devices:
 		t.Errorf("%d lines of log:\n%s", n, text)
 	}
 	polls, _ := strconv.Atoi(regexp.MustCompile(`msg="plantroom stops".* polls=(\d+)`).FindStringSubmatch(text)[1])
-	stored := points(`SELECT count(up) FROM switchboard`) + points(`SELECT count(up) FROM ups`) + points(`SELECT count(up) FROM agent`)
+	stored := points(`SELECT count(up) FROM switchboard`) + points(`SELECT count(up) FROM ups`) + points(`SELECT count(up) FROM agent`) + points(`SELECT count(up) FROM site`)
 	if stored != polls {
 		t.Errorf("%d polls were made and %d are in the database", polls, stored)
 	}

@@ -13,6 +13,7 @@ import (
 	"plantroom/agent"
 	"plantroom/agent/influx"
 	"plantroom/agent/mqtt"
+	"plantroom/agent/power"
 	"plantroom/agent/queue"
 	"plantroom/agent/wall"
 	"plantroom/config"
@@ -24,6 +25,7 @@ import (
 // what differs.
 type station struct {
 	agent   *agent.Agent
+	power   *power.Network
 	log     *slog.Logger
 	plan    *drivers.Plan
 	outputs []*output
@@ -71,9 +73,10 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.outputs = outputs
 	s.plan = drivers.Build(site, nil, log)
 	s.agent = agent.New(s.plan.Buses(), outlets(outputs), log)
-	s.agent.Report(
-		&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: reportEvery},
-		func(name string) *agent.Metric { return config.Lookup("agent", name) })
+	s.report(&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: selfEvery}, s.agent.Self)
+	s.power = power.New(s.devices(site), nodes(site))
+	s.agent.Observe(s.power.Observe)
+	s.report(&agent.Device{ID: config.SiteID, Name: site.Name, Class: "site", Every: siteEvery}, s.power.Site)
 	if err := s.serveWall(site.Wall); err != nil {
 		s.close()
 		return nil, err
@@ -81,8 +84,39 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	return s, nil
 }
 
-// reportEvery is how often the agent reads itself.
-const reportEvery = 10 * time.Second
+// How often the agent reads itself, and the figures of the site.
+const (
+	selfEvery = 10 * time.Second
+	siteEvery = time.Second
+)
+
+// report makes a device of the agent's own one of those that are polled.
+func (s *station) report(d *agent.Device, read func(*agent.Figures)) {
+	s.agent.Report(d, func(name string) *agent.Metric { return config.Lookup(d.Class, name) }, read)
+}
+
+// devices returns what the plan polls, in the order of the configuration.
+func (s *station) devices(site *config.Site) []*agent.Device {
+	at := map[string]int{}
+	for i, d := range site.Devices {
+		at[d.ID] = i
+	}
+	all := make([]*agent.Device, len(site.Devices))
+	for _, b := range s.plan.Buses() {
+		for _, d := range b.Devices() {
+			all[at[d.ID]] = d
+		}
+	}
+	return all
+}
+
+// nodes returns the parts of the power path that nobody polls.
+func nodes(site *config.Site) (all []power.Node) {
+	for _, n := range site.Nodes {
+		all = append(all, power.Node{ID: n.ID, Name: n.Name, Kind: n.Kind, Labels: n.Labels, Feeds: n.Feeds})
+	}
+	return all
+}
 
 // serveWall makes the wall what it is to be, nil for none.
 func (s *station) serveWall(w *config.Wall) (err error) {
@@ -100,7 +134,7 @@ func (s *station) serveWall(w *config.Wall) (err error) {
 	for name, hash := range w.Users {
 		users[name] = hash.Reveal()
 	}
-	s.wall, err = wall.Listen(wall.Options{Listen: w.Listen, Token: w.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log})
+	s.wall, err = wall.Listen(wall.Options{Listen: w.Listen, Token: w.Token.Reveal(), Users: users, Agent: s.agent, Path: s.power.Path, Log: s.log})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
 	}
@@ -131,6 +165,7 @@ func (s *station) apply(site *config.Site) error {
 		return slices.ContainsFunc(made, func(o *output) bool { return o.outlet == old.outlet })
 	})
 	s.plan = drivers.Build(site, s.plan, s.log)
+	s.power.Apply(s.devices(site), nodes(site))
 	err = s.agent.Apply(s.plan.Buses(), outlets(made))
 	s.outputs = made
 	for _, o := range gone {

@@ -1,0 +1,144 @@
+package power
+
+import (
+	"slices"
+	"time"
+
+	"plantroom/agent"
+)
+
+// An issue is something that is not as it should be.
+type issue struct {
+	text     agent.Words // UPS A on bypass
+	severity agent.Severity
+	missing  bool // it is a part of what ought to be in reserve for the building's load
+	blind    bool // it is only that there is no data
+}
+
+// describe puts what was found into a Path.
+func (n *Network) describe(e *evaluation) *agent.Path {
+	p := &agent.Path{Time: n.latest, Nodes: make([]agent.PathNode, len(n.nodes)), Edges: make([]agent.PathEdge, len(n.edges))}
+	at := n.latest
+	if n.path != nil && !n.latest.After(n.path.Time) && !n.dirty {
+		at = e.now // nothing was read: it is that readings have become old
+	}
+	var issues []issue
+	for i := range n.nodes {
+		v := &n.nodes[i]
+		state, c := e.condition(i)
+		if state != v.state {
+			if v.since = at; n.path == nil || v.state == agent.Unknown {
+				v.since = time.Time{}
+			}
+			v.state = state
+		}
+		p.Nodes[i] = agent.PathNode{ID: v.id, Name: v.name, Class: v.class, Room: v.room, State: state, Word: c.word,
+			On: e.on[i], Power: e.power(i).pointer(), Since: v.since}
+		if c.says.EN != "" {
+			issues = append(issues, issue{text: c.of(v.name), severity: c.severity, missing: c.reserve && v.critical, blind: c.blind})
+		}
+	}
+	for k, edge := range n.edges {
+		p.Edges[k] = agent.PathEdge{From: n.nodes[edge.from].id, To: n.nodes[edge.to].id, On: e.flow[k], Power: e.watts[k].pointer()}
+	}
+	n.stand(p, e, at)
+	n.blind = true
+	for _, x := range issues {
+		if x.missing {
+			p.Missing = append(p.Missing, x.text)
+			n.blind = n.blind && x.blind
+		}
+		p.Severity = max(p.Severity, x.severity)
+	}
+	p.Redundant = len(p.Missing) == 0
+	if left, _ := e.runtime(); left.ok {
+		p.Runtime = left.pointer()
+	}
+	n.say(p, e, issues)
+	return p
+}
+
+// stand finds what the building's load stands on and which sources carry it.
+func (n *Network) stand(p *agent.Path, e *evaluation, at time.Time) {
+	worst := [...]int{agent.NoData: 0, agent.Dead: 1, agent.Mains: 2, agent.Generator: 3, agent.Batteries: 4}
+	from := map[int]bool{}
+	for i := range n.nodes {
+		if !n.nodes[i].it {
+			continue
+		}
+		// A part without power does not tell what the rest stands on.
+		if worst[e.on[i]] > worst[p.On] {
+			p.On = e.on[i]
+		}
+	}
+	for i := range n.nodes {
+		if n.nodes[i].it && e.on[i] == p.On {
+			e.sources(i, p.On, from)
+		}
+	}
+	for i := range n.nodes {
+		if from[i] {
+			p.Sources = append(p.Sources, n.nodes[i].id)
+		}
+	}
+	if p.On == agent.NoData {
+		if n.seeing {
+			n.seeing, n.lostAt = false, at
+		}
+		return
+	}
+	same := n.stood.on == p.On && slices.Equal(n.stood.sources, p.Sources)
+	switch {
+	case same && (n.seeing || at.Sub(n.lostAt) < blink):
+	case n.seeing:
+		n.stood.since = at
+	default:
+		n.stood.since = e.began(from, p.On)
+	}
+	n.seeing, n.stood.on, n.stood.sources = true, p.On, p.Sources
+	p.Since = n.stood.since
+}
+
+// blink is how long nothing may be seen without it counting as a gap, in which
+// anything may have happened.
+const blink = time.Minute
+
+// A standing is what the building stood on when that was last known.
+type standing struct {
+	on      agent.Supply
+	sources []string
+	since   time.Time
+}
+
+// sources collects the nodes from which a node has a supply.
+func (e *evaluation) sources(i int, on agent.Supply, from map[int]bool) {
+	v := &e.n.nodes[i]
+	switch {
+	case on == agent.Batteries && holds(v.class) && e.on[i] == on, on == agent.Generator && v.class == "generator":
+		from[i] = true
+		return
+	}
+	for _, k := range v.in {
+		if e.flow[k] == on {
+			e.sources(e.n.edges[k].from, on, from)
+		}
+	}
+}
+
+// began returns since when the building stands on what it is found on first:
+// UPS units on battery say it, otherwise it is not known.
+func (e *evaluation) began(sources map[int]bool, on agent.Supply) (at time.Time) {
+	if on != agent.Batteries {
+		return at
+	}
+	for i := range sources {
+		d := e.n.nodes[i].device
+		if !d.figures.used.ok || d.figures.used.v <= 0 {
+			continue
+		}
+		if t := d.polled.Add(-time.Duration(d.figures.used.v * float64(time.Second))); at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	return at
+}

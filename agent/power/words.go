@@ -1,0 +1,383 @@
+package power
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"plantroom/agent"
+)
+
+// both returns words in both languages.
+func both(en, cs string) agent.Words { return agent.Words{EN: en, CS: cs} }
+
+// say writes the headline and the detail.
+func (n *Network) say(p *agent.Path, e *evaluation, issues []issue) {
+	var head, more []agent.Words
+	units, well := n.units(e)
+	since := timeWords(p.Since, e.now)
+	unseen := n.latest.IsZero()
+	for i := range n.nodes {
+		unseen = unseen && n.nodes[i].state == agent.Unknown
+	}
+	var dark []string // parts of the load without power, while others have some
+	for i := range n.nodes {
+		if n.nodes[i].it && e.on[i] == agent.Dead {
+			dark = append(dark, n.nodes[i].name)
+		}
+	}
+	if len(dark) > 0 && p.On != agent.Dead {
+		head = append(head, both("PART OF THE LOAD HAS NO POWER: "+list(dark).EN, "ČÁST ZÁTĚŽE JE BEZ NAPÁJENÍ: "+list(dark).CS))
+		p.Severity = agent.Alarm
+	}
+	switch p.On {
+	case agent.NoData:
+		switch {
+		case len(n.nodes) == 0:
+			head = append(head, both("Nothing in the configuration carries power", "V konfiguraci není nic, co napájí"))
+		case unseen && n.waiting():
+			head = append(head, both("Waiting for the first readings", "Čeká se na první údaje"))
+		default:
+			head = append(head, both("NO DATA: what the building stands on is not known", "BEZ DAT: není známo, na čem budova běží"))
+			p.Severity = max(p.Severity, agent.Warning)
+		}
+	case agent.Dead:
+		head = append(head, both("NO POWER"+since.EN, "BEZ NAPÁJENÍ"+since.CS))
+		p.Severity = agent.Alarm
+	case agent.Batteries:
+		p.Severity = agent.Alarm
+		w := both("ON BATTERIES", "NA BATERIÍCH")
+		if len(p.Sources) == 1 {
+			w = both("ON BATTERY", "NA BATERII")
+		}
+		w = both(w.EN+since.EN, w.CS+since.CS)
+		if p.Runtime != nil {
+			left := lasting(*p.Runtime)
+			w = both(w.EN+", "+left.en+" left", w.CS+", "+left.remain()+" "+left.nominative())
+		}
+		head = append(head, w, n.help(e))
+	case agent.Generator:
+		p.Severity = max(p.Severity, agent.Warning)
+		name := n.generatorName(p.Sources)
+		head = append(head, both("ON "+name.EN+since.EN, "NA "+name.CS+since.CS))
+		head = append(head, n.batteries(e, p, units, well)...)
+	case agent.Mains:
+		head = append(head, both("On mains", "Na síti"))
+		if first, ok := worst(issues); ok {
+			head = append(head, capital(first.text))
+		} else {
+			head = append(head, n.batteries(e, p, units, well)...)
+		}
+	}
+	// What is missing was said first, unless it is what the headline is about.
+	var lost, also []agent.Words
+	for _, x := range issues {
+		switch {
+		case p.On == agent.Mains && len(head) > 1 && head[len(head)-1] == capital(x.text):
+		case x.missing && !x.blind:
+			lost = append(lost, x.text)
+		default:
+			also = append(also, x.text)
+		}
+	}
+	switch {
+	case len(lost) > 0:
+		more = append(more, both("Redundancy lost: "+join(lost, "; ").EN, "Ztracena redundance: "+join(lost, "; ").CS))
+	case !p.Redundant && !n.blind:
+		more = append(more, both("Redundancy lost", "Ztracena redundance"))
+	}
+	if p.On != agent.Batteries && p.On != agent.NoData {
+		if w := n.ready(); w.EN != "" {
+			more = append(more, w)
+		}
+	}
+	if len(also) > 0 {
+		more = append(more, capital(join(also, "; ")))
+	}
+	if len(issues) == 0 && p.On == agent.Mains {
+		more = append(more, both("Nothing needs attention", "Nic nevyžaduje pozornost"))
+	}
+	p.Headline, p.Detail = sentences(head), sentences(more)
+}
+
+// waiting reports whether there is a device that has not been asked yet.
+func (n *Network) waiting() bool {
+	for _, d := range n.devices {
+		if d.polled.IsZero() && d.failures < 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// worst returns the issue to be said first: one of the load's reserve before
+// others, in the order of the network.
+func worst(issues []issue) (first issue, ok bool) {
+	rank := func(x issue) int {
+		r := 4 * int(x.severity)
+		if x.missing {
+			r += 2
+		}
+		if !x.blind {
+			r++
+		}
+		return r
+	}
+	for _, x := range issues {
+		if x.missing && (!ok || rank(x) > rank(first)) {
+			first, ok = x, true
+		}
+	}
+	return first, ok
+}
+
+// units returns the UPS units of the building's load, and how many of them are
+// well.
+func (n *Network) units(e *evaluation) (units []int, well int) {
+	for i := range n.nodes {
+		if v := &n.nodes[i]; v.critical && holds(v.class) {
+			units = append(units, i)
+			if v.state == agent.Live {
+				well++
+			}
+		}
+	}
+	return units, well
+}
+
+// batteries says how the UPS units are while they are not what carries.
+func (n *Network) batteries(e *evaluation, p *agent.Path, units []int, well int) (said []agent.Words) {
+	var on []string
+	busy := false
+	for _, i := range units {
+		if e.on[i] == agent.Batteries {
+			on = append(on, n.nodes[i].name)
+		}
+		busy = busy || e.facts(i).battery == "charging"
+	}
+	var left agent.Words
+	if p.Runtime != nil {
+		l := lasting(*p.Runtime)
+		left = both(l.en+" of battery", "baterie na "+l.accusative())
+	}
+	switch {
+	case len(on) > 0:
+		said = append(said, both(list(on).EN+" still on battery", list(on).CS+" ještě na baterii"))
+	case busy && p.On == agent.Generator:
+		said = append(said, both("Batteries charging", "Baterie se dobíjejí"))
+	case len(units) > 0 && well == len(units):
+		w := both("UPS healthy", "UPS v pořádku")
+		switch {
+		case len(units) == 2:
+			w = both("Both UPS healthy", "Obě UPS v pořádku")
+		case len(units) > 2:
+			w = both(fmt.Sprintf("All %d UPS healthy", len(units)), fmt.Sprintf("Všech %d UPS v pořádku", len(units)))
+			if len(units) < 5 {
+				w.CS = fmt.Sprintf("Všechny %d UPS v pořádku", len(units))
+			}
+		}
+		if left.EN != "" {
+			w = both(w.EN+", "+left.EN, w.CS+", "+left.CS)
+		}
+		said = append(said, w)
+	case len(units) > 0 && left.EN != "":
+		said = append(said, capital(left))
+	}
+	return said
+}
+
+// help says which generator is on its way while batteries carry the load.
+func (n *Network) help(e *evaluation) agent.Words {
+	known, any := 0, 0
+	for i := range n.nodes {
+		v := &n.nodes[i]
+		if v.class != "generator" || !v.critical {
+			continue
+		}
+		any++
+		switch f := e.facts(i); {
+		case f.status == "starting", f.status == "warming_up":
+			return both(v.name+" starting", v.name+" startuje")
+		case e.live[i] == yes:
+			return both(v.name+" running, not on load yet", v.name+" běží, zátěž ještě nenese")
+		case e.fresh[i]:
+			known++
+		}
+	}
+	switch {
+	case any == 0 || known < any:
+		return agent.Words{}
+	case any == 1:
+		return both("The generator does not run", "Generátor neběží")
+	}
+	return both("No generator runs", "Žádný generátor neběží")
+}
+
+// ready says which generators stand by.
+func (n *Network) ready() agent.Words {
+	var names []string
+	all := 0
+	for i := range n.nodes {
+		if v := &n.nodes[i]; v.class == "generator" {
+			all++
+			if v.state == agent.Ready {
+				names = append(names, v.name)
+			}
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return agent.Words{}
+	case len(names) == 1:
+		return both(names[0]+" ready", names[0]+" připraven")
+	case len(names) == all && all == 2:
+		return both("Both generators ready", "Oba generátory připraveny")
+	case len(names) == all && all < 5:
+		return both(fmt.Sprintf("All %d generators ready", all), fmt.Sprintf("Všechny %d generátory připraveny", all))
+	case len(names) == all:
+		return both(fmt.Sprintf("All %d generators ready", all), fmt.Sprintf("Všech %d generátorů připraveno", all))
+	}
+	return both(list(names).EN+" ready", list(names).CS+" připraveny")
+}
+
+var numbered = regexp.MustCompile(`(?i)^(?:generator|generátor|genset|gen)[ ._-]*([0-9]+|[a-z])?$`)
+
+// generatorName says which generators carry, in capitals: GENERATOR 1, in
+// Czech in the locative.
+func (n *Network) generatorName(ids []string) agent.Words {
+	var marks, names []string
+	for _, id := range ids {
+		for i := range n.nodes {
+			if v := &n.nodes[i]; v.id == id {
+				names = append(names, v.name)
+				if m := numbered.FindStringSubmatch(v.name); m != nil {
+					marks = append(marks, strings.ToUpper(m[1]))
+				}
+			}
+		}
+	}
+	switch {
+	case len(names) == 1 && len(marks) == 1:
+		return both(strings.TrimSpace("GENERATOR "+marks[0]), strings.TrimSpace("GENERÁTORU "+marks[0]))
+	case len(names) == 1:
+		return both("GENERATOR "+names[0], "GENERÁTORU "+names[0])
+	case len(names) > 1:
+		if len(marks) == len(names) {
+			names = marks
+		}
+		return both("GENERATORS "+strings.ToUpper(list(names).EN), "GENERÁTORECH "+strings.ToUpper(list(names).CS))
+	}
+	return both("GENERATOR", "GENERÁTORU")
+}
+
+// A span is a time in words.
+type span struct {
+	en         string
+	n          int
+	one, few   string // Czech: 1 minuta, 2 minuty
+	many, acc1 string // 5 minut; accusative of one
+}
+
+// lasting returns seconds as whole minutes, or hours where they are many, and
+// never more than there is.
+func lasting(seconds float64) span {
+	switch s := math.Max(0, seconds); {
+	case s < 60:
+		return span{fmt.Sprintf("%d s", int(s)), int(s), "sekunda", "sekundy", "sekund", "sekundu"}
+	case s < 3*3600:
+		return span{fmt.Sprintf("%d min", int(s/60)), int(s / 60), "minuta", "minuty", "minut", "minutu"}
+	default:
+		return span{fmt.Sprintf("%d h", int(s/3600)), int(s / 3600), "hodina", "hodiny", "hodin", "hodinu"}
+	}
+}
+
+// nominative returns 1 minuta, 2 minuty, 5 minut.
+func (s span) nominative() string { return fmt.Sprintf("%d %s", s.n, s.form(s.one)) }
+
+// accusative returns 1 minutu, 2 minuty, 5 minut.
+func (s span) accusative() string { return fmt.Sprintf("%d %s", s.n, s.form(s.acc1)) }
+
+func (s span) form(one string) string {
+	switch {
+	case s.n == 1:
+		return one
+	case s.n >= 2 && s.n <= 4:
+		return s.few
+	}
+	return s.many
+}
+
+// remain returns the Czech verb that goes with the number.
+func (s span) remain() string {
+	if s.n >= 2 && s.n <= 4 {
+		return "zbývají"
+	}
+	return "zbývá"
+}
+
+// timeWords returns since when, by the box's clock; "" for unknown.
+func timeWords(t, now time.Time) agent.Words {
+	if t.IsZero() {
+		return agent.Words{}
+	}
+	t, now = t.Local(), now.Local()
+	y, m, d := t.Date()
+	if yn, mn, dn := now.Date(); y == yn && m == mn && d == dn {
+		return both(" since "+t.Format("15:04"), " od "+t.Format("15:04"))
+	}
+	return both(" since "+t.Format("2 Jan 15:04"), fmt.Sprintf(" od %d. %d. %s", d, m, t.Format("15:04")))
+}
+
+// list returns names as a list: A, B and C.
+func list(names []string) agent.Words {
+	if len(names) < 2 {
+		return both(strings.Join(names, ""), strings.Join(names, ""))
+	}
+	most, last := strings.Join(names[:len(names)-1], ", "), names[len(names)-1]
+	return both(most+" and "+last, most+" a "+last)
+}
+
+func join(words []agent.Words, by string) agent.Words {
+	var en, cs []string
+	for _, w := range words {
+		en, cs = append(en, w.EN), append(cs, w.CS)
+	}
+	return both(strings.Join(en, by), strings.Join(cs, by))
+}
+
+// sentences ends each with a full stop and puts them together.
+func sentences(all []agent.Words) (out agent.Words) {
+	var en, cs []string
+	for _, w := range all {
+		if w.EN != "" {
+			en, cs = append(en, w.EN+"."), append(cs, w.CS+".")
+		}
+	}
+	return both(strings.Join(en, " "), strings.Join(cs, " "))
+}
+
+// capital begins a sentence.
+func capital(w agent.Words) agent.Words { return both(upper(w.EN), upper(w.CS)) }
+
+func upper(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
+}
+
+// redundancy returns the word for the site's metric, "" where it cannot be said.
+func (n *Network) redundancy() string {
+	switch {
+	case n.path.Redundant:
+		if n.path.On == agent.NoData {
+			return ""
+		}
+		return "ok"
+	case n.blind:
+		return ""
+	}
+	return "lost"
+}
