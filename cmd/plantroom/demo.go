@@ -78,7 +78,10 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "site.yaml")
-	if err := os.WriteFile(path, demoConfig(facility, addresses, broker, cmd), 0o600); err != nil {
+	own := filepath.Join(dir, "profiles", sim.FreeCoolingFile)
+	err = errors.Join(os.Mkdir(filepath.Dir(own), 0o700), os.WriteFile(own, []byte(sim.FreeCooling), 0o600),
+		os.WriteFile(path, demoConfig(facility, addresses, broker, cmd), 0o600))
+	if err != nil {
 		return err
 	}
 	site, err := config.Load(path)
@@ -122,6 +125,11 @@ func serveFacility(f *sim.Facility) (addresses map[string]string, servers []*sim
 	if err != nil {
 		return nil, nil, err
 	}
+	own, err := config.ParseProfile(sim.FreeCoolingFile, []byte(sim.FreeCooling))
+	if err != nil {
+		return nil, nil, err
+	}
+	profiles[own.Name] = own
 	const anyPort = "127.0.0.1:0"
 	addresses = make(map[string]string)
 	gateway := make(map[int]sim.Unit)
@@ -163,7 +171,8 @@ func serveFacility(f *sim.Facility) (addresses map[string]string, servers []*sim
 // demoConfig writes the configuration as a person would.
 func demoConfig(f *sim.Facility, addresses map[string]string, broker string, cmd *demoCmd) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# The facility that plantroom demo simulates, for as long as it runs.\nsite: demo\nagent: edge-1\noutputs:\n")
+	fmt.Fprintf(&b, "# The facility that plantroom demo simulates, for as long as it runs.\nsite: demo\nagent: edge-1\n")
+	fmt.Fprintf(&b, "profiles: [profiles]\noutputs:\n")
 	fmt.Fprintf(&b, "  mqtt: {embedded: %q}\n", broker)
 	if cmd.Influx != "" {
 		fmt.Fprintf(&b, "  influx: {url: %q, bucket: facility}\n", cmd.Influx)
@@ -179,7 +188,7 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker string, cmd
 				fmt.Fprintf(&b, "buses:\n  - {id: %s, modbus: {tcp: %q}}\n", bus, p)
 			}
 			fmt.Fprintf(&devices, "modbus: {bus: %s, unit: %d}", bus, unit)
-		case d.Class == "switchboard":
+		case d.Class == "switchboard" || d.Class == "cooling":
 			fmt.Fprintf(&devices, "modbus: {tcp: %q, unit: 1}", p)
 		default:
 			fmt.Fprintf(&devices, "snmp: {address: %q, community: public}", p)

@@ -199,7 +199,7 @@ func (v *demoView) look(all []agent.Status) {
 // watched reports whether a change of the point is worth a line.
 func watched(p *agent.Point) bool {
 	switch p.Metric.Name {
-	case "status", "selected_source", "battery_status", "mode", "x_general_error":
+	case "status", "selected_source", "battery_status", "mode":
 		return p.Metric.Class == p.Device.Class
 	}
 	return false
@@ -210,7 +210,7 @@ func (v *demoView) change(d *agent.Device, metric, word string) {
 	was, known := v.shown[key]
 	v.shown[key] = word
 	if known && was != word {
-		v.event(fmt.Sprintf("%s: %s %s -> %s", d.Name, strings.ReplaceAll(strings.TrimPrefix(metric, "x_"), "_", " "), was, word))
+		v.event(fmt.Sprintf("%s: %s %s -> %s", d.Name, strings.ReplaceAll(metric, "_", " "), was, word))
 	}
 }
 
@@ -407,10 +407,6 @@ func deviceState(s *agent.Status) (word, paint string) {
 		word = "source " + stated(s, "selected_source")
 	case "climate":
 		return "up", good
-	case "cooling":
-		if word = stated(s, "status"); stated(s, "x_general_error") == "alarm" {
-			word = "fault" // a Stulz says that it is off, and why elsewhere
-		}
 	default:
 		word = stated(s, "status")
 	}

@@ -15,8 +15,8 @@ func (f *Facility) addDevices() {
 		{ID: "ups-a", Name: "UPS A", Profile: "eaton-xups", Class: "ups", Room: "ups-room", Feed: "A"},
 		{ID: "ups-b", Name: "UPS B", Profile: "rfc1628-ups", Class: "ups", Room: "ups-room", Feed: "B"},
 		{ID: "ups-office", Name: "Office UPS", Profile: "apc-powernet-ups", Class: "ups", Room: "office"},
-		{ID: "cooling-1", Name: "Cooling unit 1", Profile: "stulz-wib8000", Class: "cooling", Room: "hall"},
-		{ID: "cooling-2", Name: "Cooling unit 2", Profile: "stulz-wib8000", Class: "cooling", Room: "hall"},
+		{ID: "cooling-1", Name: "Cooling unit 1", Profile: "free-cooling", Class: "cooling", Room: "hall"},
+		{ID: "cooling-2", Name: "Cooling unit 2", Profile: "free-cooling", Class: "cooling", Room: "hall"},
 		{ID: "climate-outdoor", Name: "Outdoors", Profile: "hwg-ste", Class: "climate", Room: "outdoors"},
 		{ID: "climate-cold-1", Name: "Cold aisle 1", Profile: "hwg-ste", Class: "climate", Room: "hall"},
 		{ID: "climate-cold-2", Name: "Cold aisle 2", Profile: "hwg-ste", Class: "climate", Room: "hall"},
@@ -272,11 +272,9 @@ func (f *Facility) showCooling(b *Board, u *coolingUnit) {
 	b.Set("return_air_humidity", "", humidity(hallVapor, r.hot))
 	b.Set("setpoint_temperature", "", setpoint)
 	b.Set("outdoor_temperature", "", r.outdoor)
-	for _, fan := range []string{unit + " fan 1", unit + " fan 2"} {
+	for _, fan := range []string{"fan 1", "fan 2"} {
 		b.Set("fan_speed", fan, 100*u.fan)
-		b.SetState("x_fan", fan, onOff(u.fan > 0, "stopped", "running"))
 	}
-	b.Set("fan_rotation", "", 1500*u.fan)
 	b.Set("fan_run_time", "", math.Floor(u.fanRan))
 	b.Set("airflow", "", u.fan*fullFlow)
 	b.Set("filter_pressure", "", u.filter*u.fan*u.fan)
@@ -286,25 +284,13 @@ func (f *Facility) showCooling(b *Board, u *coolingUnit) {
 	b.Set("discharge_pressure", "", 9.6e5+(5e5+3e4*r.outdoor)*u.compressor())
 	b.Set("suction_temperature", "", 12-5*u.compressor())
 	b.Set("discharge_temperature", "", 24+38*u.compressor())
-	b.Set("damper_position", unit+" fresh air", 100*u.damper)
-	b.Set("damper_position", unit+" circulation", 100*(1-u.damper))
-	b.Set("damper_position", unit+" exit", 100*u.damper)
-	b.Set("valve_position", unit+" free cooling", 100*number(u.mode != "mechanical"))
-	b.SetState("x_compressor", unit+" compressor 1", onOff(u.compressor() > 0, "stopped", "running"))
-	b.SetState("x_free_cooling", unit, onOff(u.mode == "mechanical", "possible", "not_possible"))
-	b.SetState("x_general_error", unit, onOff(u.status == "fault", "clear", "alarm"))
-	water := min(f.room.hot, max(8, r.outdoor+4))
-	b.Set("supply_water_temperature", "", water)
-	b.Set("return_water_temperature", "", water+5*u.heat/maxHeat)
-	b.Set("water_flow", "", 260*min(1, u.cold/maxHeat*1.4))
+	b.Set("damper_position", "fresh air", 100*u.damper)
+	b.Set("damper_position", "circulation", 100*(1-u.damper))
 	b.Set("cooling_power", "", u.heat)
 	b.Set("cooling_demand", "", min(100, 100*u.fan))
 	b.Set("power", "", u.watts)
 	b.Set("energy", "", u.energy)
 }
-
-// unit is what the controller of a cooling unit calls it: bus 1, unit 1.
-const unit = "unit 1.1"
 
 // hallVapor is the pressure of water vapour in the hall, in Pa.
 const hallVapor = 1080

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	_ "embed"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -56,6 +57,16 @@ type Facility struct {
 	itWatts   float64
 	restWatts float64
 }
+
+// FreeCooling is the profile of the building's cooling units, whose controllers
+// are of no make: it does not come with plantroom, but is a site's own, in a
+// file called FreeCoolingFile.
+//
+//go:embed free-cooling.yaml
+var FreeCooling string
+
+// FreeCoolingFile is the name of the file that FreeCooling has.
+const FreeCoolingFile = "free-cooling.yaml"
 
 type cellOf struct{ device, metric string }
 

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"plantroom/agent"
+	"plantroom/config"
 )
 
 func facility(t testing.TB, scenario string) *Facility {
@@ -237,7 +240,7 @@ func TestCoolingFailure(t *testing.T) {
 	f.Step(75 * time.Second)
 	word(t, f, "cooling-1", "status", "fault")
 	word(t, f, "cooling-2", "status", "running")
-	within(t, f, "cooling-1", "fan_speed", "unit 1.1 fan 1", 0, 0)
+	within(t, f, "cooling-1", "fan_speed", "fan 1", 0, 0)
 	within(t, f, "climate-cold-1", "temperature", "", 19, 24)
 	f.Step(180 * time.Second)
 	word(t, f, "cooling-2", "status", "fault")
@@ -302,5 +305,22 @@ func BenchmarkStep(b *testing.B) {
 	f := facility(b, "calm")
 	for b.Loop() {
 		f.Step(tick)
+	}
+}
+
+// TestFreeCoolingIsRead: the cooling units have a value for everything that
+// their profile reads.
+func TestFreeCoolingIsRead(t *testing.T) {
+	p, err := config.ParseProfile(FreeCoolingFile, []byte(FreeCooling))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := facility(t, "calm")
+	for _, point := range p.Modbus.Points {
+		for _, id := range []string{"cooling-1", "cooling-2"} {
+			if v, ok := f.Device(id).Value(point.Metric, point.Channel); !ok || point.Metric.Kind == agent.State && v == 0 {
+				t.Errorf("%s has no %s %s", id, point.Metric.Name, point.Channel)
+			}
+		}
 	}
 }
