@@ -7,7 +7,8 @@
 //	     -> Latest; each Outlet: Sink.Append, Queue.Put
 //	     -> [goroutine of the outlet] Queue.Peek -> Sink.Send -> Queue.Drop
 //
-// No poll waits for a sink: between the two is the queue. A device that fails
+// No poll waits for a sink: between the two is the queue, and what is polled
+// now waits for no backlog where the sink allows that (see Outlet). A device that fails
 // is data, up = 0 and Bad readings, and no reason to stop. A value that could
 // not be read is missing; it is never 0, never NaN and never an old value.
 package agent

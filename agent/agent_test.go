@@ -103,7 +103,7 @@ func runAgent(t *testing.T, d time.Duration, sink *recordingSink, linger time.Du
 			b.Add(s.device, s, metricUp, metricDuration)
 			buses = append(buses, b)
 		}
-		a := New(buses, []*Outlet{NewOutlet("test", sink, newListQueue(), linger)}, slog.New(slog.NewTextHandler(&text, nil)))
+		a := New(buses, []*Outlet{NewOutlet("test", sink, newListQueue(), newListQueue(), linger)}, slog.New(slog.NewTextHandler(&text, nil)))
 		var observed atomic.Uint64
 		a.Observe(func(*Poll) { observed.Add(1) })
 		ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -187,7 +187,7 @@ func runAgentInBubble(t *testing.T, d time.Duration, sink Sink) {
 	s := newScripted("a", time.Second, answersIn(10*time.Millisecond))
 	b := NewBus("a")
 	b.Add(s.device, s, metricUp, metricDuration)
-	a := New([]*Bus{b}, []*Outlet{NewOutlet("test", sink, newListQueue(), 0)}, slog.New(slog.DiscardHandler))
+	a := New([]*Bus{b}, []*Outlet{NewOutlet("test", sink, newListQueue(), newListQueue(), 0)}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	if err := a.Run(ctx); err != nil {
@@ -208,12 +208,12 @@ func TestApply(t *testing.T) {
 		b, busB := bus("b")
 		c, busC := bus("c")
 		first, second := &recordingSink{}, &recordingSink{}
-		ag := New([]*Bus{busA, busB}, []*Outlet{NewOutlet("first", first, newListQueue(), 300*time.Millisecond)}, slog.New(slog.DiscardHandler))
+		ag := New([]*Bus{busA, busB}, []*Outlet{NewOutlet("first", first, newListQueue(), newListQueue(), 300*time.Millisecond)}, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- ag.Run(ctx) }()
 		time.Sleep(5500 * time.Millisecond)
-		if err := ag.Apply([]*Bus{busC, busA}, []*Outlet{NewOutlet("second", second, newListQueue(), 0)}); err != nil {
+		if err := ag.Apply([]*Bus{busC, busA}, []*Outlet{NewOutlet("second", second, newListQueue(), newListQueue(), 0)}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
@@ -262,7 +262,7 @@ func TestExchange(t *testing.T) {
 		b := NewBus("a")
 		b.Add(s.device, s, metricUp, metricDuration)
 		broken, sound := &recordingSink{fail: func() error { return errors.New("401 unauthorized") }}, &recordingSink{}
-		outlet := NewOutlet("test", broken, newListQueue(), 0)
+		outlet := NewOutlet("test", broken, newListQueue(), newListQueue(), 0)
 		a := New([]*Bus{b}, []*Outlet{outlet}, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithTimeout(t.Context(), 60500*time.Millisecond)
 		defer cancel()
@@ -286,7 +286,7 @@ func TestReport(t *testing.T) {
 		s := newScripted("a", time.Second, silent)
 		b := NewBus("a")
 		b.Add(s.device, s, metricUp, metricDuration)
-		outlet := NewOutlet("influx", &recordingSink{}, newListQueue(), 0)
+		outlet := NewOutlet("influx", &recordingSink{}, newListQueue(), newListQueue(), 0)
 		a := New([]*Bus{b}, []*Outlet{outlet}, slog.New(slog.DiscardHandler))
 		metrics := map[string]*Metric{}
 		a.Report(&Device{ID: "edge-1", Class: "agent", Every: 5 * time.Second}, func(name string) *Metric {
@@ -354,7 +354,7 @@ func TestAnnounce(t *testing.T) {
 		}}}
 		plain := &recordingSink{}
 		plainQueue := newListQueue()
-		a := New(nil, []*Outlet{NewOutlet("events", sink, newListQueue(), 0), NewOutlet("plain", plain, plainQueue, 0)}, slog.New(slog.DiscardHandler))
+		a := New(nil, []*Outlet{NewOutlet("events", sink, newListQueue(), newListQueue(), 0), NewOutlet("plain", plain, plainQueue, newListQueue(), 0)}, slog.New(slog.DiscardHandler))
 		began := time.Now()
 		a.Resume([]*Event{{ID: "0", Began: began.Add(-time.Hour)}})
 		done := make(chan error)

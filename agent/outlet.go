@@ -1,14 +1,20 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 )
 
 // A Sink encodes readings for one far side and delivers them to it.
+//
+// A sink whose blocks may overtake each other, because each says itself when
+// it was, has a method Unordered() besides, which is never called. Its Send is
+// safe for concurrent use.
 type Sink interface {
 	// Append encodes the readings of one poll of one device after dst and
 	// returns the result. What it appends is a block: blocks can be joined,
@@ -17,11 +23,25 @@ type Sink interface {
 	Append(dst []byte, rs []Reading) []byte
 
 	// Send delivers a block and returns nil only when the far side has
-	// confirmed all of it. After an error the same block is sent again, so
-	// the far side must take the same thing twice for once. Calls do not
-	// overlap each other.
+	// confirmed all of it. After an error the same blocks come again, perhaps
+	// fewer of them joined, and a block may come again after it was confirmed:
+	// the far side must take the same thing twice for once. An error may be a
+	// WaitError. Calls do not overlap each other, unless the sink is unordered.
 	Send(ctx context.Context, block []byte) error
 }
+
+// A WaitError is in the error of a Send when the far side says for how long it
+// wants nothing.
+type WaitError struct {
+	For time.Duration
+	Err error
+}
+
+// Error is why the far side wants nothing, and for how long.
+func (e *WaitError) Error() string { return fmt.Sprintf("%v (for %v)", e.Err, e.For) }
+
+// Unwrap returns why the far side wants nothing.
+func (e *WaitError) Unwrap() error { return e.Err }
 
 // A Queue keeps blocks between the polls and a sink, in order. One goroutine
 // reads; any number write.
@@ -45,64 +65,133 @@ type Queue interface {
 const (
 	backOffFirst = time.Second
 	backOffLimit = 30 * time.Second
-	sendLimit    = 1 << 20 // bytes in one Send
+	waitLimit    = 5 * time.Minute // that a far side can ask for
 )
 
-// An Outlet is a sink with the queue in front of it. One goroutine, the
-// outlet's own, reads the queue and sends.
+// Bytes in one Send. After a failure there are fewer, after each success more,
+// so that a slow line gets at least something through and a server that has
+// just come back is not given everything at once.
+const (
+	sendLimit = 1 << 20
+	sendFloor = 16 << 10
+)
+
+// From when on an outlet is behind: how long the oldest block has waited, and
+// how many bytes wait; the latter because a clock that was set spoils ages.
+const (
+	behindAge   = time.Second
+	behindBytes = 2 * sendLimit
+)
+
+// An Outlet is a sink with the queue in front of it, and beside the queue a
+// small one in memory, the fast lane. Each has a goroutine of the outlet that
+// reads it and sends.
+//
+// Every block goes into the queue, and leaves it in order. While the outlet is
+// behind and its sink is unordered, a copy goes into the fast lane as well, so
+// that what happens now arrives now while an hour of backlog drains. The queue
+// knows nothing of it and delivers the block once more in its turn: whatever
+// becomes of the lane, nothing is lost, and what is there in the end is what
+// the queue delivered last. The lane is also where a block goes that the queue
+// does not take, as when the disk is full.
 type Outlet struct {
-	name   string
-	queue  Queue
-	linger time.Duration
+	name      string
+	linger    time.Duration
+	queue     lane
+	fast      lane
+	unordered bool // the sink is
 
-	mu     sync.Mutex // over what follows, and sink's Append
-	sink   Sink
-	buf    []byte
-	broken bool      // the queue refused a block, and that was reported
-	err    error     // of the last delivery
-	since  time.Time // when err became nil, or ceased to be
-
-	sending sync.Mutex // held during Send
+	mu      sync.Mutex // over what follows, and sink's Append
+	sink    Sink
+	buf     []byte
+	broken  bool      // the queue refused a block, and that was reported
+	lost    uint64    // blocks that neither lane had room for
+	since   time.Time // when the outlet became up or down
+	holdOff time.Time // until when the far side wants nothing
 }
 
-// NewOutlet returns an outlet called name in the log. Linger is how long a
-// block may wait for others to be sent with it: polls come in bursts, and what
-// comes together should leave together.
-func NewOutlet(name string, sink Sink, queue Queue, linger time.Duration) *Outlet {
-	return &Outlet{name: name, sink: sink, queue: queue, linger: linger}
+// A lane is one of the two ways through an outlet.
+type lane struct {
+	Queue
+	err  error         // of its last delivery; under the outlet's mu
+	well chan struct{} // holds a token when the other lane delivers again
+	turn chan struct{} // holds a token during Send; an ordered sink's lanes take turns
+}
+
+// NewOutlet returns an outlet called name in the log. The fast lane is for a
+// few seconds of blocks. Linger is how long a block may wait for others to be
+// sent with it: polls come in bursts, and what comes together should leave
+// together.
+func NewOutlet(name string, sink Sink, queue, fast Queue, linger time.Duration) *Outlet {
+	o := &Outlet{name: name, sink: sink, linger: linger}
+	for l, q := range map[*lane]Queue{&o.queue: queue, &o.fast: fast} {
+		*l = lane{Queue: q, well: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	}
+	if _, o.unordered = sink.(interface{ Unordered() }); !o.unordered {
+		o.fast.turn = o.queue.turn
+	}
+	return o
 }
 
 // stats says how the outlet stands.
 func (o *Outlet) stats() OutletStats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := OutletStats{Name: o.name, Up: o.err == nil, Err: o.err, Since: o.since, Queue: o.queue.Stats()}
+	err := o.failing()
+	s := OutletStats{Name: o.name, Up: err == nil, Err: err, Since: o.since, Queue: o.queue.Stats()}
+	s.Queue.Dropped += o.lost
 	if r, ok := o.sink.(interface{ Refused() uint64 }); ok {
 		s.SetAside = r.Refused()
 	}
 	return s
 }
 
-// delivered notes how a delivery went and reports whether that is news.
-func (o *Outlet) delivered(err error) (news bool) {
+// failing returns why the outlet is down, nil when it is up. o.mu is held.
+func (o *Outlet) failing() error { return cmp.Or(o.queue.err, o.fast.err) }
+
+// delivered notes how a delivery through a lane went, and tells the log when
+// that is news.
+func (o *Outlet) delivered(l *lane, err error, log *slog.Logger) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	news = (err == nil) != (o.err == nil)
+	before, again := o.failing(), l.err != nil && err == nil
+	l.err = err
+	after := o.failing()
+	news := (before == nil) != (after == nil)
 	if news || o.since.IsZero() {
 		o.since = time.Now()
 	}
-	o.err = err
-	return news
+	if w, ok := errors.AsType[*WaitError](err); ok {
+		o.holdOff = time.Now().Add(min(w.For, waitLimit))
+	}
+	o.mu.Unlock()
+	if again {
+		other := &o.fast
+		if l == other {
+			other = &o.queue
+		}
+		select {
+		case other.well <- struct{}{}:
+		default:
+		}
+	}
+	if news && after != nil {
+		log.Warn("sink does not take readings, they are kept", "sink", o.name, "err", err)
+	} else if news {
+		log.Info("sink takes readings again", "sink", o.name)
+	}
 }
 
-// Exchange gives the outlet another sink, which must understand the blocks of
-// the one before, and returns that when it is no longer used.
+// Exchange gives the outlet another sink of the same kind, which must
+// understand the blocks of the one before, and returns that when it is no
+// longer used.
 func (o *Outlet) Exchange(sink Sink) (before Sink) {
 	o.mu.Lock()
 	before, o.sink = o.sink, sink
 	o.mu.Unlock()
-	o.sending.Lock() // what it is sending now is its last
-	defer o.sending.Unlock()
+	for _, l := range []*lane{&o.queue, &o.fast} {
+		l.turn <- struct{}{} // what it is sending now is its last
+		<-l.turn
+	}
 	return before
 }
 
@@ -116,16 +205,6 @@ func (o *Outlet) keep(devices []*Device) {
 	}
 }
 
-// send sends a block through the sink of the moment.
-func (o *Outlet) send(ctx context.Context, block []byte) error {
-	o.sending.Lock()
-	defer o.sending.Unlock()
-	o.mu.Lock()
-	sink := o.sink
-	o.mu.Unlock()
-	return sink.Send(ctx, block)
-}
-
 // put encodes and queues the readings of one poll.
 func (o *Outlet) put(rs []Reading, log *slog.Logger) {
 	o.mu.Lock()
@@ -134,31 +213,62 @@ func (o *Outlet) put(rs []Reading, log *slog.Logger) {
 	o.enqueue(log)
 }
 
-// enqueue puts what is in buf into the queue.
+// enqueue queues what is in buf. o.mu is held.
 func (o *Outlet) enqueue(log *slog.Logger) {
 	if len(o.buf) == 0 {
 		return
 	}
 	err := o.queue.Put(o.buf)
+	switch {
+	case err != nil:
+		before := o.fast.Stats().Dropped
+		o.fast.Put(o.buf)
+		o.lost += o.fast.Stats().Dropped - before
+	case o.unordered && o.behind():
+		o.fast.Put(o.buf)
+	}
 	if (err != nil) != o.broken {
 		o.broken = err != nil
 		if o.broken {
-			log.Error("readings are lost, the queue does not take them", "sink", o.name, "err", err)
+			log.Error("the queue takes no readings, only the last few are kept, in memory", "sink", o.name, "err", err)
 		} else {
-			log.Info("the queue takes readings again", "sink", o.name)
+			log.Info("the queue takes readings again", "sink", o.name, "lost", o.lost)
 		}
 	}
+}
+
+// behind reports whether what is queued now would be delivered late.
+func (o *Outlet) behind() bool {
+	s := o.queue.Stats()
+	return s.Age > behindAge || s.Bytes > behindBytes
 }
 
 // run sends what is queued until ctx ends. When waiting ends, it no longer
 // waits, for blocks or for better times: it sends what is queued and returns,
 // at the first failure with blocks left behind.
 func (o *Outlet) run(ctx, waiting context.Context, log *slog.Logger) {
-	pause := backOffFirst
+	var fast sync.WaitGroup
+	fast.Go(func() { o.drain(ctx, waiting, &o.fast, log) })
+	o.drain(ctx, waiting, &o.queue, log)
+	fast.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if left := o.fast.Stats().Bytes; o.broken && left > 0 {
+		log.Error("readings are lost, they were only in memory", "sink", o.name, "bytes", left)
+	}
+}
+
+// drain sends what comes through one lane; it is half of run.
+func (o *Outlet) drain(ctx, waiting context.Context, l *lane, log *slog.Logger) {
+	pause, limit := backOffFirst, sendLimit
 	for {
-		block, err := o.queue.Peek(waiting, sendLimit)
-		if err == nil && len(block) < sendLimit && sleep(waiting, o.linger) == nil {
-			block, err = o.queue.Peek(waiting, sendLimit)
+		block, err := l.Peek(waiting, limit)
+		if err == nil {
+			// What has waited already, and what fills a Send, need not linger.
+			s := l.Stats()
+			if rest := o.linger - s.Age; rest > 0 && s.Bytes < int64(limit) && sleep(waiting, rest) == nil {
+				block, err = l.Peek(waiting, limit)
+			}
 		}
 		if errors.Is(err, context.Canceled) {
 			return
@@ -170,27 +280,54 @@ func (o *Outlet) run(ctx, waiting context.Context, log *slog.Logger) {
 			}
 			continue
 		}
-		if err := o.send(ctx, block); err != nil {
-			if ctx.Err() != nil {
+		if d := o.held(); d > 0 {
+			if sleep(waiting, d) != nil {
 				return
 			}
-			if o.delivered(err) {
-				log.Warn("sink does not take readings, they are kept", "sink", o.name, "err", err)
+			continue
+		}
+		err = o.send(ctx, l, block)
+		if err != nil && ctx.Err() != nil {
+			return
+		}
+		o.delivered(l, err, log)
+		if err != nil {
+			limit = max(limit/2, sendFloor)
+			if _, said := errors.AsType[*WaitError](err); said {
+				continue
 			}
-			if sleep(waiting, pause) != nil {
+			t := time.NewTimer(pause)
+			select {
+			case <-waiting.Done():
 				return
+			case <-l.well:
+			case <-t.C:
 			}
 			pause = min(2*pause, backOffLimit)
 			continue
 		}
-		if o.delivered(nil) {
-			log.Info("sink takes readings again", "sink", o.name)
-		}
-		pause = backOffFirst
-		if err := o.queue.Drop(); err != nil {
+		pause, limit = backOffFirst, min(2*limit, sendLimit)
+		if err := l.Drop(); err != nil {
 			log.Error("what is sent cannot be dropped from the queue", "sink", o.name, "err", err)
 		}
 	}
+}
+
+// held returns for how long the far side wants nothing.
+func (o *Outlet) held() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Until(o.holdOff)
+}
+
+// send sends a block through the sink of the moment.
+func (o *Outlet) send(ctx context.Context, l *lane, block []byte) error {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	o.mu.Lock()
+	sink := o.sink
+	o.mu.Unlock()
+	return sink.Send(ctx, block)
 }
 
 // sleep waits for d and returns nil, or ctx's error when ctx ends first.

@@ -34,6 +34,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +62,8 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// A Sink writes to one bucket. It implements agent.Sink.
+// A Sink writes to one bucket. It implements agent.Sink, and is unordered:
+// lines carry their time.
 type Sink struct {
 	options Options
 	client  influxdb2.Client
@@ -71,8 +73,10 @@ type Sink struct {
 	layouts map[*agent.Device]*layout
 
 	refused atomic.Uint64
-	told    map[string]bool // series of which a refused line was logged
-	tooOld  bool            // the last write held points that the server does not keep
+
+	mu     sync.Mutex
+	told   map[string]bool // series of which a refused line was logged
+	tooOld bool            // the last write held points that the server does not keep
 }
 
 // New returns a sink. It dials nothing.
@@ -265,6 +269,9 @@ func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
 // never take them. It may be called at any time.
 func (s *Sink) Refused() uint64 { return s.refused.Load() }
 
+// Unordered says that blocks may overtake each other and Sends overlap.
+func (s *Sink) Unordered() {}
+
 // Send writes lines and returns nil when the server has taken them, or those
 // that it will never take are left out.
 func (s *Sink) Send(ctx context.Context, block []byte) error {
@@ -282,6 +289,8 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 	if v.taken == 0 && v.unclear != nil {
 		return fmt.Errorf("write to %s bucket %s: no line is taken: %w", s.options.URL, s.options.Bucket, v.unclear)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, r := range v.refused {
 		s.leaveOut(r)
 	}
@@ -353,7 +362,8 @@ func (s *Sink) send(ctx context.Context, lines string, v *verdicts) error {
 	return s.send(ctx, lines[middle:], v)
 }
 
-// leaveOut counts a refused line and logs the first of its series.
+// leaveOut counts a refused line and logs the first of its series. s.mu is
+// held.
 func (s *Sink) leaveOut(r refusal) {
 	s.refused.Add(1)
 	series := seriesOf(r.line)

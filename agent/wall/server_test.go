@@ -63,7 +63,7 @@ func bus(err error) *agent.Bus {
 func serve(t *testing.T, o Options) *Server {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	o.Agent = agent.New([]*agent.Bus{bus(nil)}, []*agent.Outlet{agent.NewOutlet("influx", nowhere{}, empty{}, 0)}, log)
+	o.Agent = agent.New([]*agent.Bus{bus(nil)}, []*agent.Outlet{agent.NewOutlet("influx", nowhere{}, empty{}, empty{}, 0)}, log)
 	o.Log, o.Listen = log, "127.0.0.1:0"
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

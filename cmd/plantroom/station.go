@@ -204,7 +204,7 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 			if o.queue, err = s.openQueue(name); err != nil {
 				return fmt.Errorf("output %s: %w", name, err)
 			}
-			o.outlet = agent.NewOutlet(name, o.sink, o.queue, linger)
+			o.outlet = agent.NewOutlet(name, o.sink, o.queue, &outputQueue{queue.NewMemory(fastLimit)}, linger)
 		}
 		return nil
 	}
@@ -290,8 +290,11 @@ func (s *station) discard(o *output) {
 	s.closeOutput(&mine)
 }
 
-// memoryLimit bounds a queue in memory, in bytes: the box has other uses for it.
-const memoryLimit = 64 << 20
+// The box has other uses for its memory. These bound, in bytes,
+const (
+	memoryLimit = 64 << 20 // a queue in memory
+	fastLimit   = 4 << 20  // the fast lane beside a queue
+)
 
 // openQueue opens the queue of the output of that name: in a folder of its own
 // where the configuration has a place for queues, otherwise in memory.
@@ -334,10 +337,11 @@ type closingQueue interface {
 	Close() error
 }
 
-// Stats says how full the queue is.
+// Stats says how full the queue is. What becomes of a block that it refuses
+// is the outlet's to count.
 func (q outputQueue) Stats() agent.QueueStats {
 	s := q.closingQueue.Stats()
-	return agent.QueueStats{Bytes: s.Bytes, Age: s.Age, Dropped: s.Dropped + s.Damaged + s.Refused}
+	return agent.QueueStats{Bytes: s.Bytes, Age: s.Age, Dropped: s.Dropped + s.Damaged}
 }
 
 func outlets(outputs []*output) (out []*agent.Outlet) {
