@@ -99,6 +99,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer s.close()
+	v.power = s.power
 
 	host, port, _ := net.SplitHostPort(s.broker().Addr())
 	if taken {
@@ -212,6 +213,24 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 			fmt.Fprintf(&devices, ", feeds: [%s]", strings.Join(d.Feeds, ", "))
 		}
 		devices.WriteString("}\n")
+	}
+	b.WriteString("nodes:\n")
+	for _, n := range f.Nodes {
+		fmt.Fprintf(&b, "  - {id: %s, name: %s, kind: %s", n.ID, n.Name, n.Kind)
+		var labels []string
+		if n.Room != "" {
+			labels = append(labels, "room: "+n.Room)
+		}
+		if n.Load != "" {
+			labels = append(labels, "load: "+n.Load)
+		}
+		if labels != nil {
+			fmt.Fprintf(&b, ", labels: {%s}", strings.Join(labels, ", "))
+		}
+		if n.Feeds != nil {
+			fmt.Fprintf(&b, ", feeds: [%s]", strings.Join(n.Feeds, ", "))
+		}
+		b.WriteString("}\n")
 	}
 	b.WriteString("devices:\n")
 	devices.WriteTo(&b)
