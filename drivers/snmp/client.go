@@ -46,6 +46,16 @@ func newClient(a config.SNMPAddress, most int, timeout time.Duration) client {
 	}
 }
 
+// orOpen calls ask, and once more over an open socket where nobody answers over
+// a connected one: for a device that has never answered.
+func (c *client) orOpen(ask func() error) error {
+	err := ask()
+	if errors.Is(err, errTimeout) && c.anySource {
+		err = ask()
+	}
+	return err
+}
+
 // An answer is what an agent said about one object.
 type answer struct {
 	pdu    gosnmp.SnmpPDU // as read; of a type that absent knows where the agent has no such object

@@ -352,6 +352,17 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		})
 		want(t, poll(t, src), lines...)
 	})
+	t.Run("twice", func(t *testing.T) {
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			once := encode(agent.honest(req))
+			return [][]byte{once, once, once}, true
+		})
+		for range 3 {
+			want(t, poll(t, src), lines...)
+		}
+		agent.on(nil)
+		want(t, poll(t, src), lines...)
+	})
 	t.Run("late, and nothing else", func(t *testing.T) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			late := lie(req)
@@ -530,5 +541,91 @@ func TestDeviceWithNothingOfItsProfile(t *testing.T) {
 	agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
 	if rs, err := src.Poll(t.Context(), nil); err == nil || len(rs) != 0 {
 		t.Error(rs, err)
+	}
+}
+
+// An agent that answers from another address than it was asked at is read, as
+// net-snmp reads it; what comes from elsewhere must know the community and the
+// request.
+func TestAnswersFromAnotherAddress(t *testing.T) {
+	t.Parallel()
+	for name, ip := range map[string]net.IP{"address": net.IPv4(127, 0, 0, 2), "port": net.IPv4(127, 0, 0, 1)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: ip})
+			if err != nil {
+				t.Skip("no second loopback address here: ", err)
+			}
+			defer other.Close()
+			mib, points, lines := twelve()
+			agent := newStub(t, "", mib)
+			src := agent.source(t, brief, points...)
+			answerFrom := func(conn *net.UDPConn) {
+				agent.mu.Lock()
+				agent.from = conn
+				agent.mu.Unlock()
+			}
+			answerFrom(other)
+			want(t, poll(t, src), lines...) // at the first poll
+			for range 3 {
+				want(t, poll(t, src), lines...)
+			}
+			agent.take()
+			want(t, poll(t, src), lines...)
+			wantSizes(t, agent.take(), 12) // in one request, without a retry
+
+			t.Run("forged", func(t *testing.T) {
+				agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+					var lies [][]byte
+					for _, change := range []func(p *gosnmp.SnmpPacket){
+						func(p *gosnmp.SnmpPacket) { p.Community = "private" },
+						func(p *gosnmp.SnmpPacket) { p.RequestID = 0 },
+						func(p *gosnmp.SnmpPacket) { p.RequestID++ },
+						func(p *gosnmp.SnmpPacket) { p.PDUType = gosnmp.GetRequest },
+					} {
+						p := agent.honest(req)
+						for i := range p.Variables {
+							p.Variables[i].Value = -1
+						}
+						change(p)
+						lies = append(lies, encode(p))
+					}
+					return append(lies, []byte("garbage"), encode(agent.honest(req))), true
+				})
+				want(t, poll(t, src), lines...)
+				agent.on(nil)
+			})
+
+			// It is set right: heard all the same, and after a pause as any other.
+			answerFrom(agent.conn)
+			want(t, poll(t, src), lines...)
+			agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+			if _, err := src.Poll(t.Context(), nil); !errors.Is(err, errTimeout) {
+				t.Fatal(err)
+			}
+			agent.on(nil)
+			want(t, poll(t, src), lines...)
+			if src.client.anySource {
+				t.Error("the socket is still open to every source")
+			}
+		})
+	}
+}
+
+// Without authentication anybody could answer for a version 3 agent.
+func TestNobodyElseAnswersWithoutAuthentication(t *testing.T) {
+	for _, c := range []struct {
+		a    config.SNMPAddress
+		want bool
+	}{
+		{config.SNMPAddress{Version: "1"}, true},
+		{config.SNMPAddress{Version: "2c"}, true},
+		{config.SNMPAddress{Version: "3", Auth: "none"}, false},
+		{config.SNMPAddress{Version: "3", Auth: "sha256"}, true},
+	} {
+		l := link{address: c.a}
+		if got := l.mayRoam(); got != c.want {
+			t.Errorf("version %s, auth %q: %v", c.a.Version, c.a.Auth, got)
+		}
 	}
 }

@@ -29,7 +29,7 @@ func Identify(ctx context.Context, a config.SNMPAddress, timeout time.Duration, 
 	c := newClient(a, 0, timeout)
 	defer c.close()
 	has := evidence{}
-	if err := has.ask(ctx, &c, []string{sysDescr, sysObjectID}); err != nil {
+	if err := c.orOpen(func() error { return has.ask(ctx, &c, []string{sysDescr, sysObjectID}) }); err != nil {
 		return nil, "", err
 	}
 	object := ""

@@ -25,6 +25,9 @@ type link struct {
 	session *gosnmp.GoSNMP // nil: to be made
 	tap     tap
 	sent    int // requests, retries left out
+
+	remote    net.Addr // the agent's address, as it was last looked up
+	anySource bool     // the next socket hears whoever answers
 }
 
 // errTimeout is the cause of a fault that is only silence.
@@ -53,6 +56,9 @@ func (l *link) send(ctx context.Context, kind gosnmp.PDUType, oids []string, rep
 			return answer, nil
 		}
 		err = plain(ctx, err)
+		if err == errTimeout {
+			l.anySource = l.mayRoam() && (!l.anySource || l.tap.elsewhere)
+		}
 		report := l.tap.report()
 		l.close()
 		switch {
@@ -119,11 +125,20 @@ func (l *link) open(ctx context.Context) error {
 	default:
 		session.Version, session.Community = gosnmp.Version2c, l.address.Community.Reveal()
 	}
+	if l.anySource {
+		// The address is known, and is not looked up again without a context.
+		session.Target, _, _ = net.SplitHostPort(l.remote.String())
+		session.UseUnconnectedUDPSocket = true
+	}
 	if err := session.Connect(); err != nil {
 		return err
 	}
-	l.tap.Conn = session.Conn
-	l.tap.keep = session.Version == gosnmp.Version3
+	l.tap = tap{Conn: session.Conn, keep: session.Version == gosnmp.Version3}
+	if l.anySource {
+		l.tap.Conn = &openSocket{UDPConn: session.Conn.(*net.UDPConn), to: l.remote, ours: l.ours, elsewhere: &l.tap.elsewhere}
+	} else {
+		l.remote = session.Conn.RemoteAddr()
+	}
 	session.Conn = &l.tap
 	l.session = session
 	return nil
@@ -263,6 +278,8 @@ type tap struct {
 	last []byte
 	ctx  context.Context
 	stop func() bool
+
+	elsewhere bool // the last message came from another address than it was asked for at
 }
 
 func (t *tap) begin(ctx context.Context) {

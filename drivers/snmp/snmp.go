@@ -28,7 +28,9 @@
 // A request that is not answered in half the timeout is sent a second time,
 // and the device is silent when the whole timeout is over. What an agent
 // cannot take (tooBig, genErr or silence for a big request, and answers for a
-// small one) is halved, and the size that works is kept for a day.
+// small one) is halved, and the size that works is kept for a day. An agent that
+// answers from another address than it was asked at is heard, like by net-snmp,
+// from the second request on.
 //
 // Nothing here writes: the package sends GET, GETNEXT and GETBULK.
 package snmp
@@ -154,7 +156,7 @@ func (s *Source) Close() error { return s.client.close() }
 // meet surveys a device for the first time, as far as ctx allows; the next
 // poll goes on from there.
 func (s *Source) meet(ctx context.Context) error {
-	if err := s.client.probe(ctx); err != nil {
+	if err := s.client.orOpen(func() error { return s.client.probe(ctx) }); err != nil {
 		return err
 	}
 	if s.survey == nil {

@@ -242,4 +242,21 @@ rouser none noauth
 		startSNMPD(t, dir, port, "engineID another\n"+conf)
 		want(t, poll(t, src), netSNMPLines...)
 	})
+	// A card that is set back to its factory state counts its boots from 1 again,
+	// under the same engine id.
+	t.Run("boots begin anew", func(t *testing.T) {
+		conf := "engineID the same\ncreateUser ann SHA-256 \"authentication\" AES \"privacy of it\"\nrouser ann priv\n"
+		dir, port := t.TempDir(), peer.UDPPort(t)
+		startSNMPD(t, dir, port, conf).Stop()
+		startSNMPD(t, dir, port, conf).Stop()
+		d := startSNMPD(t, dir, port, conf)
+		a := config.SNMPAddress{Address: d.address, Version: "3", User: "ann", Auth: "sha256", Priv: "aes",
+			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}
+		src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
+		want(t, poll(t, src), netSNMPLines...)
+		d.Stop()
+		os.RemoveAll(filepath.Join(dir, "state"))
+		startSNMPD(t, dir, port, conf)
+		want(t, poll(t, src), netSNMPLines...)
+	})
 }

@@ -26,6 +26,7 @@ type stub struct {
 	version string
 
 	mu      sync.Mutex
+	from    *net.UDPConn              // what it answers with
 	mib     map[string]gosnmp.SnmpPDU // by OID without a leading dot
 	asked   []*gosnmp.SnmpPacket      // every request so far
 	respond func(req *gosnmp.SnmpPacket) ([][]byte, bool)
@@ -37,7 +38,7 @@ func newStub(t testing.TB, version string, mib map[string]any) *stub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stub{conn: conn, version: version, mib: map[string]gosnmp.SnmpPDU{}}
+	s := &stub{conn: conn, from: conn, version: version, mib: map[string]gosnmp.SnmpPDU{}}
 	for oid, v := range mib {
 		s.set(oid, v)
 	}
@@ -113,17 +114,17 @@ func (s *stub) serve() {
 		}
 		s.mu.Lock()
 		s.asked = append(s.asked, req)
-		respond := s.respond
+		respond, conn := s.respond, s.from
 		s.mu.Unlock()
 		if respond != nil {
 			if messages, mine := respond(req); mine {
 				for _, m := range messages {
-					s.conn.WriteToUDPAddrPort(m, from)
+					conn.WriteToUDPAddrPort(m, from)
 				}
 				continue
 			}
 		}
-		s.conn.WriteToUDPAddrPort(encode(s.honest(req)), from)
+		conn.WriteToUDPAddrPort(encode(s.honest(req)), from)
 	}
 }
 
