@@ -158,8 +158,12 @@ func (w *Wire) read(ctx context.Context, unit byte, timeout time.Duration, space
 	if err == nil {
 		return data, nil
 	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	switch ended := ctx.Err(); {
+	case ended == nil || timedOut(err) && errors.Is(ended, context.DeadlineExceeded):
+	case errors.Is(ended, context.DeadlineExceeded): // a timeout, whichever clock is looked at first
+		return nil, timeoutError{after: w.timeout}
+	default:
+		return nil, ended
 	}
 	var refusal *gomodbus.ModbusError
 	if errors.As(err, &refusal) {
