@@ -620,8 +620,8 @@ func TestNobodyElseAnswersWithoutAuthentication(t *testing.T) {
 	}{
 		{config.SNMPAddress{Version: "1"}, true},
 		{config.SNMPAddress{Version: "2c"}, true},
-		{config.SNMPAddress{Version: "3", Auth: "none"}, false},
-		{config.SNMPAddress{Version: "3", Auth: "sha256"}, true},
+		{config.SNMPAddress{Version: "3", SNMPUser: config.SNMPUser{Auth: "none"}}, false},
+		{config.SNMPAddress{Version: "3", SNMPUser: config.SNMPUser{Auth: "sha256"}}, true},
 	} {
 		l := link{address: c.a}
 		if got := l.mayRoam(); got != c.want {

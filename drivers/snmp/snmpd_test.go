@@ -250,8 +250,8 @@ rouser none noauth
 		startSNMPD(t, dir, port, conf).Stop()
 		startSNMPD(t, dir, port, conf).Stop()
 		d := startSNMPD(t, dir, port, conf)
-		a := config.SNMPAddress{Address: d.address, Version: "3", User: "ann", Auth: "sha256", Priv: "aes",
-			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}
+		a := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: "sha256", Priv: "aes",
+			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
 		src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
 		want(t, poll(t, src), netSNMPLines...)
 		d.Stop()
