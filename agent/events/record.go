@@ -90,28 +90,31 @@ type Figure struct {
 
 // The names of figures. Those of a device carry it in Device.
 const (
-	TimeToTransfer     = "time_to_transfer"    // s, from the loss to a transfer switch's other source; of the switch
-	TimeToStart        = "time_to_start"       // s, from the loss to a generator that runs at speed
-	TimeToLoad         = "time_to_load"        // s, from the loss to a generator that carries
-	TimeCarried        = "time_carried"        // s, for which a generator carried
-	VoltageDip         = "voltage_dip"         // %, how far a generator's voltage fell below its nominal one when it took the load
-	VoltageSettling    = "voltage_settling"    // s, until it stayed within 2.5 % of nominal
-	FrequencyDip       = "frequency_dip"       // %, as VoltageDip
-	FrequencySettling  = "frequency_settling"  // s, until it stayed within 2 % of nominal
-	FrequencyDeviation = "frequency_deviation" // %, the farthest from nominal while it carried, once settled
-	LoadMean           = "load_mean"           // W, that a generator carried
-	LoadMax            = "load_max"            // W
-	Energy             = "energy"              // Wh, that a generator gave
-	FuelUsed           = "fuel_used"           // %, of a full tank
-	TimeOnBattery      = "time_on_battery"     // s, of a UPS, all told
-	BatteryDrained     = "battery_drained"     // %, of a full battery, that a UPS lost
-	RuntimeLowest      = "battery_runtime_min" // s, the least that a UPS said it had left
-	TimeToRecover      = "time_to_recover"     // s, from the end of the last discharge to the charge before the loss
-	TimeLost           = "time_lost"           // s, for which a UPS gave its load nothing
-	TimeUncooled       = "time_uncooled"       // s, for which no cooling unit ran; of the site
-	CoolingOff         = "cooling_off"         // s, for which a cooling unit did not run
-	TemperatureRise    = "temperature_rise"    // K, of a sensor in a room, from when cooling stopped to the warmest
-	TimeDead           = "time_dead"           // s, for which a board had no voltage
+	TimeToTransfer     = "time_to_transfer"      // s, from the loss to a transfer switch's other source; of the switch
+	TimeToStart        = "time_to_start"         // s, from the loss to a generator that runs at speed
+	TimeToLoad         = "time_to_load"          // s, from the loss to a generator that carries
+	TimeRun            = "time_run"              // s, for which a generator ran
+	TimeCarried        = "time_carried"          // s, for which a generator carried
+	TimeUnbroken       = "time_carried_unbroken" // s, the longest of several times that a generator carried
+	VoltageDip         = "voltage_dip"           // %, how far a generator's voltage fell below its nominal one when it took the load
+	VoltageSettling    = "voltage_settling"      // s, until it stayed within 2.5 % of nominal
+	FrequencyDip       = "frequency_dip"         // %, as VoltageDip
+	FrequencySettling  = "frequency_settling"    // s, until it stayed within 2 % of nominal
+	FrequencyDeviation = "frequency_deviation"   // %, the farthest from nominal while it carried, once settled
+	LoadMean           = "load_mean"             // W, that a generator carried
+	LoadMax            = "load_max"              // W
+	Energy             = "energy"                // Wh, that a generator gave
+	FuelUsed           = "fuel_used"             // %, of a full tank
+	TimeOnBattery      = "time_on_battery"       // s, of a UPS, all told
+	BatteryDrained     = "battery_drained"       // %, of a full battery, that a UPS lost
+	ChargeLowest       = "battery_charge_min"    // %, the least that a UPS's battery had left
+	RuntimeLowest      = "battery_runtime_min"   // s, the least that a UPS said it had left
+	TimeToRecover      = "time_to_recover"       // s, from the end of the last discharge to the charge before the loss
+	TimeLost           = "time_lost"             // s, for which a UPS gave its load nothing
+	TimeUncooled       = "time_uncooled"         // s, for which no cooling unit ran; of the site
+	CoolingOff         = "cooling_off"           // s, for which a cooling unit did not run
+	TemperatureRise    = "temperature_rise"      // K, of a sensor in a room, from when cooling stopped to the warmest
+	TimeDead           = "time_dead"             // s, for which a board had no voltage
 )
 
 // A NotObserved is a figure that could not be computed, and why.
@@ -222,6 +225,9 @@ func Load(dir, id string) (*Record, error) {
 		return nil, err
 	}
 	r.Series, err = readSeries(dir, id)
+	if r.Watched.IsZero() {
+		r.measure()
+	}
 	return r, err
 }
 

@@ -61,8 +61,12 @@ func readSeries(dir, id string) ([]Series, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseSeries(r)
+}
+
+func parseSeries(r io.Reader) ([]Series, error) {
 	var all seriesSet
-	_, err = eachLine(r, all.line)
+	_, err := eachLine(r, all.line)
 	return all.all(), err
 }
 

@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"plantroom/agent"
+	"plantroom/agent/events"
 	"plantroom/agent/influx"
 	"plantroom/agent/mqtt"
 	"plantroom/agent/power"
 	"plantroom/agent/queue"
-	"plantroom/agent/trend"
 	"plantroom/agent/wall"
 	"plantroom/config"
-	"plantroom/dashboards"
 	"plantroom/drivers"
 )
 
@@ -28,20 +27,13 @@ import (
 type station struct {
 	agent   *agent.Agent
 	power   *power.Network
+	events  *events.Engine
 	log     *slog.Logger
 	plan    *drivers.Plan
 	outputs []*output
 	queues  config.Queue // what the queues were opened with
-	trends  *trend.Store
-	live    *wall.Live
 	wall    *wall.Server // nil for none
-	walled  wallFrom
-}
-
-// wallFrom is what a wall is made from.
-type wallFrom struct {
-	site, agent string
-	wall        *config.Wall // nil for none
+	walled  *config.Wall // what it was made from
 }
 
 // An output is a sink with its queue, and for an embedded broker that too.
@@ -85,17 +77,15 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.agent = agent.New(s.plan.Buses(), outlets(outputs), log)
 	s.report(&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: selfEvery}, s.agent.Self)
 	s.power = power.New(s.devices(site), nodes(site))
-	s.agent.Observe(s.power.Observe)
-	s.report(&agent.Device{ID: config.SiteID, Name: site.Name, Class: "site", Every: siteEvery}, s.power.Site)
-	file := ""
-	if site.State != "" {
-		file = filepath.Join(site.State, "trend", "trends")
+	if err := s.openEvents(site); err != nil {
+		s.close()
+		return nil, err
 	}
-	s.trends = trend.Open(file, wall.Shows, log)
-	s.live = wall.NewLive()
-	s.agent.Observe(s.trends.Observe)
-	s.agent.Observe(s.live.Observe)
-	if err := s.serveWall(site); err != nil {
+	s.power.Changes(s.events.Path)
+	s.agent.Observe(s.power.Observe) // so that what the building stands on is known before what follows from it
+	s.agent.Observe(s.events.Observe)
+	s.report(&agent.Device{ID: config.SiteID, Name: site.Name, Class: "site", Every: siteEvery}, s.power.Site)
+	if err := s.serveWall(site.Wall); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -136,44 +126,65 @@ func nodes(site *config.Site) (all []power.Node) {
 	return all
 }
 
-// serveWall makes the wall what it is to be, none where the site has none.
-func (s *station) serveWall(site *config.Site) (err error) {
-	from := wallFrom{site.Name, site.Agent, site.Wall}
-	if reflect.DeepEqual(from, s.walled) {
+// openEvents opens the log of events, in a folder of the site's state where it
+// has one.
+func (s *station) openEvents(site *config.Site) (err error) {
+	o := events.Options{Site: site.Name, Agent: site.Agent, Log: s.log, Announce: s.agent.Announce}
+	if site.State != "" {
+		o.Dir = filepath.Join(site.State, "events")
+	}
+	if s.events, err = events.Open(o); err != nil && o.Dir != "" { // polling matters more
+		s.log.Error("events are kept in memory, their folder cannot be used", "err", err)
+		o.Dir = ""
+		s.events, err = events.Open(o)
+	}
+	if err != nil {
+		return err
+	}
+	var lasting []*agent.Event
+	for _, e := range s.events.Active() {
+		lasting = append(lasting, &e)
+	}
+	s.agent.Resume(lasting)
+	s.events.Configure(s.setup(site))
+	return nil
+}
+
+// setup returns what there is to know of a site to tell what happens in it.
+func (s *station) setup(site *config.Site) events.Setup {
+	setup := events.Setup{Devices: s.devices(site)}
+	for _, d := range setup.Devices {
+		setup.Nodes = append(setup.Nodes, events.Node{ID: d.ID, Class: d.Class, Feeds: d.Feeds})
+	}
+	for _, n := range site.Nodes {
+		setup.Nodes = append(setup.Nodes, events.Node{ID: n.ID, Class: n.Kind, Feeds: n.Feeds})
+	}
+	return setup
+}
+
+// serveWall makes the wall what it is to be, nil for none.
+func (s *station) serveWall(w *config.Wall) (err error) {
+	if reflect.DeepEqual(w, s.walled) {
 		return nil
 	}
 	if s.wall != nil {
 		s.wall.Close()
-		s.wall = nil
+		s.wall, s.walled = nil, nil
 	}
-	s.walled = wallFrom{}
-	if from.wall == nil {
+	if w == nil {
 		return nil
 	}
 	users := map[string]string{}
-	for name, hash := range from.wall.Users {
+	for name, hash := range w.Users {
 		users[name] = hash.Reveal()
 	}
-	s.wall, err = wall.Listen(wall.Options{
-		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
-		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
-		Path: s.power.Path, Trend: s.trend,
-	})
+	s.wall, err = wall.Listen(wall.Options{Listen: w.Listen, Token: w.Token.Reveal(), Users: users, Agent: s.agent, Path: s.power.Path,
+		Events: s.events.Events, Ack: s.events.Ack, Log: s.log})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
 	}
-	s.walled = from
+	s.walled = w
 	return nil
-}
-
-// trend returns the last day or hour of a point.
-func (s *station) trend(device, metric, channel string, day bool) (wall.Trend, bool) {
-	last := s.trends.Hour
-	if day {
-		last = s.trends.Day
-	}
-	t, ok := last(device, metric, channel, time.Now())
-	return wall.Trend(t), ok
 }
 
 // apply makes a running station that of another configuration. After an error
@@ -200,12 +211,13 @@ func (s *station) apply(site *config.Site) error {
 	})
 	s.plan = drivers.Build(site, s.plan, s.log)
 	s.power.Apply(s.devices(site), nodes(site))
+	s.events.Configure(s.setup(site))
 	err = s.agent.Apply(s.plan.Buses(), outlets(made))
 	s.outputs = made
 	for _, o := range gone {
 		s.closeOutput(o)
 	}
-	return errors.Join(err, s.serveWall(site))
+	return errors.Join(err, s.serveWall(site.Wall))
 }
 
 // make returns the outputs of a site. Those that the station has are taken
@@ -400,8 +412,10 @@ func (s *station) close() {
 	if s.wall != nil {
 		s.wall.Close()
 	}
-	if err := s.trends.Close(); err != nil {
-		s.log.Error("trends are not kept", "err", err)
+	if s.events != nil {
+		if err := s.events.Close(); err != nil {
+			s.log.Error("the log of events is not closed in order", "err", err)
+		}
 	}
 	for _, o := range s.outputs {
 		s.closeOutput(o)

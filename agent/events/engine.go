@@ -1,0 +1,411 @@
+package events
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"plantroom/agent"
+)
+
+// Options of an engine.
+type Options struct {
+	Site  string // its name
+	Agent string // the agent's name; two agents of a site never give the same ID
+	// Dir is the folder that events and records are kept in; "" keeps them in
+	// memory, for as long as the engine lives.
+	Dir string
+	Log *slog.Logger
+	// Announce is called with each event and each time that one has changed,
+	// in order and never twice at a time. What it is given does not change. It
+	// must not call what changes events.
+	Announce func(*agent.Event)
+}
+
+// A Setup is what an engine is to know of a site.
+type Setup struct {
+	Devices []*agent.Device // those that are polled
+	Nodes   []Node          // what feeds what, polled or not
+	Limits  []Limit
+	Tests   []Plan
+}
+
+// An Engine turns polls into events. It is safe for concurrent use; it has no
+// clock but the times of polls.
+type Engine struct {
+	options Options
+	tag     string // in every ID
+
+	out     sync.Mutex // held while events are announced; before mu
+	mu      sync.Mutex
+	now     time.Time // of the newest poll
+	lastID  string
+	setup   Setup
+	limits  limitIndex
+	graph   graph
+	devices map[string]*device
+
+	events  []*agent.Event // by ID; what is pointed to is never changed
+	active  map[eventKey]*happening
+	byID    map[string]*happening // the same by their IDs
+	pending []*agent.Event        // to be announced
+
+	told map[eventKey]time.Time // traps without duration, when they were told of last
+
+	incidents []*incident // under way, or still watched
+	tests     schedule
+	path      agent.Path
+	redundant bool // as path last had it
+
+	journal *journal
+	keeper  keeper
+}
+
+// An eventKey is what is unique among events that last.
+type eventKey struct{ kind, device, metric, channel string }
+
+func keyOf(e *agent.Event) eventKey { return eventKey{e.Kind, e.Device, e.Metric, e.Channel} }
+
+// A happening is an event that lasts.
+type happening struct {
+	event    agent.Event
+	severity agent.Severity // without regard to a test that expects it
+	meaning  meaning
+	incident *incident // that it is a part of; nil for none
+}
+
+// keptEvents is how many events are held in memory to be asked for.
+const keptEvents = 20000
+
+// Open returns an engine that knows what lasted when an earlier one with the
+// same folder ended, however it did.
+func Open(o Options) (*Engine, error) {
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	if o.Announce == nil {
+		o.Announce = func(*agent.Event) {}
+	}
+	e := &Engine{
+		options: o, tag: tagOf(o.Agent), devices: map[string]*device{},
+		active: map[eventKey]*happening{}, byID: map[string]*happening{}, graph: newGraph(nil),
+		told:  map[eventKey]time.Time{},
+		tests: schedule{since: map[string]time.Time{}, done: map[string]time.Time{}},
+	}
+	if err := e.openJournal(); err != nil {
+		return nil, fmt.Errorf("events in %s: %w", o.Dir, err)
+	}
+	e.keeper.start(e)
+	return e, nil
+}
+
+// tagOf returns two letters that tell an agent from another.
+func tagOf(name string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567"
+	sum := crc32.Checksum([]byte(name), castagnoli)
+	return string([]byte{letters[sum&31], letters[sum>>5&31]})
+}
+
+// Configure says what there is to know of the site. It may be called again
+// while polls come: what lasts goes on, but for events of devices that are
+// gone.
+func (e *Engine) Configure(s Setup) {
+	e.mu.Lock()
+	e.setup, e.limits, e.graph = s, indexLimits(s.Limits), newGraph(s.Nodes)
+	e.tests.plans, e.tests.next = s.Tests, time.Time{}
+	there := map[string]bool{}
+	for _, d := range s.Devices {
+		there[d.ID] = true
+	}
+	clear(e.devices) // their points are looked at anew: limits may have changed
+	for _, h := range e.active {
+		if d := h.event.Device; d != "" && !there[d] && h.event.Class != "agent" && h.event.Class != "site" {
+			e.end(h, e.now)
+		}
+		if h.event.Metric == "verdict" && h.event.Kind == "test" && e.tests.plan(h.event.Channel) == nil {
+			e.end(h, e.now)
+		}
+	}
+	e.mu.Unlock()
+	e.deliver()
+}
+
+// Observe takes a poll; it is what agent.Observe is given.
+func (e *Engine) Observe(p *agent.Poll) {
+	at := p.Time.Round(0).UTC().Truncate(time.Millisecond)
+	e.mu.Lock()
+	if at.After(e.now) {
+		e.now = at
+	}
+	d := e.devices[p.Device.ID]
+	if d == nil || d.Device != p.Device {
+		d = e.meet(p.Device)
+	}
+	d.polls++
+	e.presence(d, p, at)
+	for i := range p.Readings {
+		e.read(d.cell(i, &p.Readings[i], e), &p.Readings[i], at)
+	}
+	if p.Err == nil {
+		e.derive(d, at)
+		e.absent(d, at)
+	}
+	d.ring.keep(at, d.polls)
+	for _, inc := range e.incidents {
+		inc.recorder.row(d, at, !at.After(inc.full))
+	}
+	e.tick()
+	news := len(e.pending) > 0
+	e.mu.Unlock()
+	if news {
+		e.deliver()
+	}
+}
+
+// Path takes what the building stands on, each time that it has changed.
+func (e *Engine) Path(p agent.Path) {
+	e.mu.Lock()
+	if p.Time.After(e.now) {
+		e.now = p.Time
+	}
+	e.stand(p)
+	e.tick()
+	e.mu.Unlock()
+	e.deliver()
+}
+
+// quietFor is for how long a trap that nothing clears is not told of again:
+// devices repeat them while what they tell of lasts.
+const quietFor = 10 * time.Minute
+
+// Trap takes what a device said unasked. One that is to last is an event until
+// another clears it; one that clears something is none.
+func (e *Engine) Trap(t agent.Trap) {
+	e.mu.Lock()
+	defer e.deliver()
+	defer e.mu.Unlock()
+	at := t.Time.Round(0).UTC().Truncate(time.Millisecond)
+	if at.After(e.now) {
+		e.now = at
+	}
+	ev := agent.Event{Kind: "trap", Name: t.From, Metric: t.Name, Channel: t.About, Severity: t.Severity, Began: at}
+	if t.Device != nil {
+		describe(&ev, t.Device)
+	}
+	ev.Text = say(same("%s: %s"), ev.Name, t.Text)
+	key := keyOf(&ev)
+	for _, name := range t.Clears {
+		key := key
+		key.metric = name
+		if h := e.active[key]; h != nil {
+			e.end(h, at)
+		}
+	}
+	switch {
+	case len(t.Clears) > 0 || e.active[key] != nil:
+		return
+	case t.Lasts:
+	case at.Sub(e.told[key]) < quietFor:
+		return
+	default:
+		ev.Ended = at
+		if len(e.told) >= maxTold {
+			clear(e.told)
+		}
+		e.told[key] = at
+	}
+	e.begin(ev, meaning{domain: domainOf(ev.Class)})
+}
+
+// maxTold bounds how many traps are remembered as told.
+const maxTold = 10000
+
+// describe puts what is known of its device into an event.
+func describe(ev *agent.Event, d *agent.Device) {
+	ev.Device, ev.Name, ev.Class, ev.Labels = d.ID, d.Name, d.Class, labels(d)
+}
+
+// labels returns a device's labels, nil for none.
+func labels(d *agent.Device) map[string]string {
+	if len(d.Labels) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(d.Labels))
+	for _, l := range d.Labels {
+		all[l.Name] = l.Value
+	}
+	return all
+}
+
+// Events returns the events that are wanted, newest first.
+func (e *Engine) Events(q agent.EventQuery) []agent.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var found []agent.Event
+	for _, ev := range slices.Backward(e.events) {
+		if q.Limit > 0 && len(found) == q.Limit {
+			break
+		}
+		if q.Match(ev) {
+			found = append(found, *ev)
+		}
+	}
+	return found
+}
+
+// Active returns the events that last, oldest first.
+func (e *Engine) Active() []agent.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []agent.Event
+	for _, h := range e.active {
+		all = append(all, h.event)
+	}
+	slices.SortFunc(all, func(a, b agent.Event) int { return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.ID, b.ID)) })
+	return all
+}
+
+// Ack notes that somebody looks at an event, and returns it. Of two the first
+// counts. The error is ErrNotFound for an event that there is none of.
+func (e *Engine) Ack(id, by string) (agent.Event, error) {
+	if by = strings.TrimSpace(by); by == "" {
+		return agent.Event{}, errors.New("say who looks at it")
+	}
+	e.mu.Lock()
+	defer e.deliver()
+	defer e.mu.Unlock()
+	at, found := e.find(id)
+	if !found {
+		return agent.Event{}, fmt.Errorf("event %s: %w", id, ErrNotFound)
+	}
+	ev := *e.events[at]
+	if !ev.Acked.IsZero() {
+		return ev, nil
+	}
+	// An acknowledgement comes between polls; its time is the clock's.
+	ev.Acked, ev.AckedBy = time.Now().UTC().Truncate(time.Millisecond), by
+	if h := e.byID[id]; h != nil {
+		h.event.Acked, h.event.AckedBy = ev.Acked, ev.AckedBy
+	}
+	e.changed(&ev)
+	return ev, nil
+}
+
+// Close puts everything on the disk and ends what the engine runs.
+func (e *Engine) Close() error {
+	e.keeper.stop()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, inc := range e.incidents {
+		inc.recorder.close()
+	}
+	return e.journal.close()
+}
+
+// deliver announces what is pending.
+func (e *Engine) deliver() {
+	e.out.Lock()
+	defer e.out.Unlock()
+	e.mu.Lock()
+	pending := e.pending
+	e.pending = nil
+	e.mu.Unlock()
+	for _, ev := range pending {
+		e.options.Announce(ev)
+	}
+}
+
+// newID returns an ID that is larger than all before: the second in which the
+// event was made, the agent's tag, and a number.
+func (e *Engine) newID() string {
+	second := e.now.Format("20060102-150405-") + e.tag
+	id := second + "001"
+	if id <= e.lastID {
+		n := 0
+		fmt.Sscanf(e.lastID[len(e.lastID)-3:], "%d", &n)
+		if second = e.lastID[:len(e.lastID)-3]; n == 999 { // go on in the next second
+			t, err := time.Parse("20060102-150405", second[:15])
+			if err != nil {
+				t = e.now
+			}
+			second, n = t.Add(time.Second).Format("20060102-150405-")+e.tag, 0
+		}
+		id = fmt.Sprintf("%s%03d", second, n+1)
+	}
+	e.lastID = id
+	return id
+}
+
+// begin makes an event, finds what it is a part of, and announces it. One that
+// has ended already is not kept among those that last.
+func (e *Engine) begin(ev agent.Event, m meaning) *happening {
+	ev.ID = e.newID()
+	h := &happening{event: ev, severity: ev.Severity, meaning: m}
+	if ev.Active() {
+		e.active[keyOf(&ev)], e.byID[ev.ID] = h, h
+	}
+	e.place(h)
+	e.update(h)
+	return h
+}
+
+// end ends an event that lasts.
+func (e *Engine) end(h *happening, at time.Time) {
+	if at.Before(h.event.Began) {
+		at = h.event.Began
+	}
+	h.event.Ended = at
+	delete(e.active, keyOf(&h.event))
+	delete(e.byID, h.event.ID)
+	e.update(h)
+	if h.incident != nil && h.meaning.rank > 0 {
+		h.incident.holding--
+		h.incident.calm = maxTime(h.incident.calm, at)
+	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// update announces and keeps an event as it has become.
+func (e *Engine) update(h *happening) {
+	h.event.Severity = h.severity
+	if h.incident != nil {
+		h.event.Parent = h.incident.ID
+		if h.incident.expects(h) {
+			h.event.Severity = agent.Info
+		}
+	}
+	ev := h.event
+	e.changed(&ev)
+}
+
+// changed takes an event as it has become. What it points to never changes.
+func (e *Engine) changed(ev *agent.Event) {
+	at, found := e.find(ev.ID)
+	if found {
+		e.events[at] = ev
+	} else {
+		e.events = slices.Insert(e.events, at, ev)
+		if len(e.events) > keptEvents+keptEvents/10 {
+			e.events = slices.Clone(e.events[len(e.events)-keptEvents:])
+		}
+	}
+	e.pending = append(e.pending, ev)
+	e.journal.turn(e.now, e.lasting)
+	e.journal.append(entry{Event: ev})
+	e.keeper.wake()
+}
+
+// find returns where the event with an id is in events, or would be.
+func (e *Engine) find(id string) (int, bool) {
+	return slices.BinarySearchFunc(e.events, id, func(ev *agent.Event, id string) int { return cmp.Compare(ev.ID, id) })
+}

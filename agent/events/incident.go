@@ -1,0 +1,417 @@
+package events
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"plantroom/agent"
+)
+
+// How long things take.
+const (
+	// hold is for how long all must be well before an incident has ended: what
+	// comes again within it, as mains do that flap, is the same one.
+	hold = time.Minute
+	// together is how far apart two devices may see the same thing, polled
+	// every so often: of causes within it the one nearest to the source is the cause.
+	together = 15 * time.Second
+	// belated is how long before an incident an event may have begun that
+	// turns out to be a part of it.
+	belated = 30 * time.Second
+	// watchAtLeast and watchAtMost bound for how long readings are recorded
+	// after the end, until the batteries have what they had.
+	watchAtLeast = time.Minute
+	watchAtMost  = 24 * time.Hour
+	// forgotten is after how long of quiet a test that somebody began has
+	// ended, though nobody said so.
+	forgotten = 2 * time.Hour
+)
+
+// A meta is what is known of an incident or test run besides its readings and
+// events.
+type meta struct {
+	Record
+	Rank    int                `json:"rank"`              // of the cause
+	CauseID string             `json:"cause_id"`          // of the event that is the cause
+	Charges map[string]float64 `json:"charges,omitempty"` // of each UPS on battery before it, in %
+	Spec    *Plan              `json:"spec,omitempty"`    // of a test, as it was when it began
+	Open    bool               `json:"open,omitempty"`    // it lasts until somebody says that it has ended
+}
+
+// An incident is one, or a test run, that is under way or still watched.
+type incident struct {
+	meta
+	own      *happening
+	recorder *recorder
+	holding  int       // events that keep it open
+	calm     time.Time // time of the reading with which the last of these ended
+	full     time.Time // until when every reading is recorded
+}
+
+// expects reports whether a part of a test is what the test is for, and so no
+// reason to call anybody. That the mains themselves are lost is one only where
+// a person said that it would be; a plan that was due is not enough.
+func (inc *incident) expects(h *happening) bool {
+	if inc.Kind != "test" || !h.meaning.expected {
+		return false
+	}
+	person := inc.Declared != bySchedule && inc.Declared != byController
+	return person || h.meaning.rank != mainsLost.rank && inc.Rank != mainsLost.rank
+}
+
+// place finds the incident or test that an event is a part of, or begins it.
+func (e *Engine) place(h *happening) {
+	if h.event.Kind == "incident" || h.event.Kind == "test" || h.meaning.domain == "" {
+		return
+	}
+	inc := e.incidentFor(h)
+	if inc == nil {
+		if h.meaning.rank == 0 {
+			return
+		}
+		inc = e.openIncident(h)
+	}
+	e.join(inc, h)
+}
+
+// incidentFor returns the incident under way that an event follows from.
+func (e *Engine) incidentFor(h *happening) *incident {
+	var best *incident
+	for _, inc := range e.incidents {
+		if !inc.Ended.IsZero() || !e.follows(inc, h) {
+			continue
+		}
+		if best == nil || inc.Domain == h.meaning.domain {
+			best = inc
+		}
+	}
+	return best
+}
+
+// follows reports whether an event is a consequence of an incident, by what
+// both are about and where.
+func (e *Engine) follows(inc *incident, h *happening) bool {
+	if h.event.Device != "" && inc.Device != "" && !e.graph.related(inc.Device, h.event.Device) {
+		return false
+	}
+	switch inc.Domain {
+	case power: // without power nothing cools, and what is not fed does not answer
+		return h.meaning.domain == power || h.meaning.domain == cooling || h.meaning.domain == silence
+	default:
+		return h.meaning.domain == inc.Domain
+	}
+}
+
+// openIncident makes the incident, or the planned test, that an event is the
+// first sign of.
+func (e *Engine) openIncident(h *happening) *incident {
+	kind := "incident"
+	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Began: h.event.Began}}}
+	if spec, due := e.tests.of(h); spec != nil {
+		kind = "test"
+		inc.plan(spec, due, bySchedule)
+	}
+	if h.meaning.test {
+		kind = "test"
+		if h.meaning.rank != running.rank {
+			inc.Declared = byController
+		}
+	}
+	inc.cause(h)
+	e.openRecord(inc, kind, h.event.Severity)
+	return inc
+}
+
+// openRecord gives an incident or a test its own event and its recorder.
+func (e *Engine) openRecord(inc *incident, kind string, severity agent.Severity) {
+	if kind == "test" {
+		severity = agent.Info
+	}
+	inc.Site, inc.Kind, inc.Severity = e.options.Site, kind, severity
+	ev := agent.Event{Kind: kind, Metric: inc.Domain, Severity: severity, Began: inc.Began, Text: inc.text()}
+	inc.own = e.begin(ev, meaning{})
+	inc.ID = inc.own.event.ID
+	inc.full = inc.Began.Add(fullFor)
+	inc.recorder = newRecorder(e.options.Dir, inc.ID, inc.Began)
+	inc.Devices = e.describeAll()
+	inc.Charges = map[string]float64{}
+	for _, d := range e.devices {
+		inc.recorder.past(d)
+		if c := d.byName[cellName{d.Class, "battery_charge", ""}]; c != nil && c.seen > 0 {
+			inc.Charges[d.ID] = c.value
+		}
+	}
+	e.incidents = append(e.incidents, inc)
+	for _, other := range e.incidents {
+		if other != inc && other.Domain == inc.Domain && !other.Ended.IsZero() {
+			e.unwatch(other) // what is read from now on is of the new one
+		}
+	}
+	e.keepMeta(inc)
+	e.adopt(inc)
+}
+
+// describeAll returns what the devices are, for a record that is to be read
+// when they are gone.
+func (e *Engine) describeAll() []Device {
+	var all []Device
+	for _, d := range e.setup.Devices {
+		all = append(all, Device{d.ID, d.Name, d.Class, d.Every.Seconds(), labels(d)})
+	}
+	return all
+}
+
+// cause makes an event the one that the incident began with.
+func (inc *incident) cause(h *happening) {
+	inc.Rank, inc.CauseID, inc.Device, inc.Cause = h.meaning.rank, h.event.ID, h.event.Device, h.event.Text
+	if inc.Spec == nil {
+		inc.Title = h.meaning.title
+	}
+}
+
+// text is what an incident's own event says.
+func (inc *incident) text() agent.Words {
+	if inc.Cause.EN == "" {
+		return inc.Title
+	}
+	return say(same("%s: %s"), inc.Title, inc.Cause)
+}
+
+// adopt takes in what lasts and turns out to be a part of an incident.
+func (e *Engine) adopt(inc *incident) {
+	var late []*happening
+	for _, h := range e.active {
+		if h.incident == nil && h.event.Kind != "incident" && h.event.Kind != "test" && h.meaning.domain != "" &&
+			inc.Began.Sub(h.event.Began) <= belated && e.follows(inc, h) && h.event.ID != "" {
+			late = append(late, h)
+		}
+	}
+	slices.SortFunc(late, func(a, b *happening) int { return strings.Compare(a.event.ID, b.event.ID) })
+	for _, h := range late {
+		if h.event.ID != inc.CauseID {
+			e.join(inc, h)
+			e.update(h)
+		}
+	}
+}
+
+// join makes an event a part of an incident.
+func (e *Engine) join(inc *incident, h *happening) {
+	h.incident = inc
+	inc.full = maxTime(inc.full, h.event.Began.Add(fullAfter))
+	changed := false
+	if h.meaning.rank > 0 {
+		if h.event.Active() {
+			inc.holding++
+		}
+		if h.event.Began.Sub(inc.Began) <= together && (inc.Rank == 0 || h.meaning.rank < inc.Rank) && h.event.ID != inc.CauseID {
+			inc.cause(h)
+			changed = true
+		}
+		if h.event.Began.Before(inc.Began) && inc.Began.Sub(h.event.Began) <= together {
+			inc.Began = h.event.Began
+			changed = true
+		}
+	}
+	severity := h.severity
+	if inc.expects(h) {
+		severity = agent.Info
+	}
+	if severity > inc.Severity {
+		inc.Severity, changed = severity, true
+	}
+	if changed {
+		inc.own.severity, inc.own.event.Text = inc.Severity, inc.text()
+		e.update(inc.own)
+		e.keepMeta(inc)
+	}
+}
+
+// keepMeta keeps what is known of an incident, and has its record written.
+func (e *Engine) keepMeta(inc *incident) {
+	m := inc.meta
+	e.journal.turn(e.now, e.lasting)
+	e.journal.append(entry{Incident: &m})
+	e.keeper.changed(inc)
+}
+
+// lasting puts all that lasts at the beginning of a new file.
+func (e *Engine) lasting(put func(entry)) {
+	for _, h := range e.active {
+		ev := h.event
+		put(entry{Event: &ev})
+	}
+	for _, inc := range e.incidents {
+		m := inc.meta
+		put(entry{Incident: &m})
+	}
+	for id, since := range e.tests.since {
+		put(entry{Plan: &planned{id, since}})
+	}
+}
+
+// tick ends what has been well for long enough, and looks at what tests are due.
+func (e *Engine) tick() {
+	for _, inc := range slices.Clone(e.incidents) {
+		switch {
+		case inc.Ended.IsZero():
+			if e.over(inc) {
+				e.finish(inc, maxTime(inc.calm, inc.Began))
+			}
+		case e.now.Sub(inc.Ended) >= watchAtMost || e.now.Sub(inc.Ended) >= watchAtLeast && e.recovered(inc):
+			e.unwatch(inc)
+		}
+	}
+	e.dueTests()
+}
+
+// over reports whether nothing has kept an incident open for long enough.
+func (e *Engine) over(inc *incident) bool {
+	unwell := e.path.On != agent.Mains && e.path.On != agent.NoData
+	if inc.holding > 0 || inc.Domain == power && unwell {
+		return false
+	}
+	if inc.Open {
+		return e.now.Sub(maxTime(inc.calm, inc.Began)) >= forgotten
+	}
+	return e.now.Sub(inc.calm) >= hold
+}
+
+// finish ends an incident or test; readings are recorded for a while longer.
+func (e *Engine) finish(inc *incident, at time.Time) {
+	inc.Ended = at
+	if !inc.Due.IsZero() {
+		e.tests.done[inc.Plan] = maxTime(e.tests.done[inc.Plan], inc.Due)
+	}
+	e.end(inc.own, at)
+	inc.full = maxTime(inc.full, at.Add(fullAfter))
+	e.keepMeta(inc)
+	e.keeper.judge(inc)
+}
+
+// recovered reports whether each battery has what it had before, but for a
+// hundredth.
+func (e *Engine) recovered(inc *incident) bool {
+	for id, charge := range inc.Charges {
+		d := e.devices[id]
+		if d == nil {
+			continue
+		}
+		if c := d.byName[cellName{d.Class, "battery_charge", ""}]; c != nil && c.seen > 0 && c.value < charge-1 {
+			return false
+		}
+	}
+	return true
+}
+
+// unwatch ends the recording of an incident.
+func (e *Engine) unwatch(inc *incident) {
+	inc.Watched = e.now
+	inc.recorder.close()
+	e.incidents = slices.DeleteFunc(e.incidents, func(other *incident) bool { return other == inc })
+	e.keepMeta(inc)
+	e.keeper.judge(inc)
+}
+
+// stand takes what the building stands on.
+func (e *Engine) stand(p agent.Path) {
+	was := e.path
+	e.path = p
+	if p.On != was.On {
+		for _, inc := range e.incidents {
+			if inc.Domain == power && inc.Ended.IsZero() && p.On == agent.Mains {
+				inc.calm = maxTime(inc.calm, p.Time)
+			}
+			inc.full = maxTime(inc.full, p.Time.Add(fullAfter))
+		}
+	}
+	if p.On == agent.NoData {
+		return
+	}
+	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
+	redundant := e.redundant
+	e.redundant = p.Redundant
+	switch {
+	case p.Redundant && h != nil:
+		e.end(h, p.Time)
+	case !p.Redundant && h == nil && redundant: // it may be built without
+		text := agent.Words{EN: "Redundancy is lost", CS: "Ztráta redundance"}
+		for i, m := range p.Missing {
+			sep := ", "
+			if i == 0 {
+				sep = ": "
+			}
+			text = agent.Words{EN: text.EN + sep + m.EN, CS: text.CS + sep + m.CS}
+		}
+		e.begin(agent.Event{Kind: "state", Class: "site", Metric: "power_redundancy", State: "lost", Severity: agent.Warning,
+			Began: p.Time, Text: text}, asExpected)
+	}
+}
+
+// resume takes up what lasted when an earlier run ended.
+func (e *Engine) resume(metas map[string]*meta) {
+	for _, ev := range e.events {
+		if !ev.Active() {
+			continue
+		}
+		h := &happening{event: *ev, severity: ev.Severity, meaning: meaningOf(ev)}
+		e.active[keyOf(ev)], e.byID[ev.ID] = h, h
+	}
+	for _, m := range metas {
+		if !m.Watched.IsZero() {
+			continue
+		}
+		inc := &incident{meta: *m, own: e.byID[m.ID], calm: m.Began}
+		if at, found := e.find(m.ID); found && inc.own == nil {
+			inc.own = &happening{event: *e.events[at], severity: e.events[at].Severity}
+			inc.Ended = inc.own.event.Ended
+		}
+		inc.full = maxTime(m.Began.Add(fullFor), e.now.Add(fullAfter))
+		inc.recorder = newRecorder(e.options.Dir, m.ID, m.Began)
+		for _, ev := range e.events {
+			switch h := e.byID[ev.ID]; {
+			case ev.Parent != m.ID:
+			case h != nil:
+				h.incident = inc
+				if h.meaning.rank > 0 {
+					inc.holding++
+				}
+			case meaningOf(ev).rank > 0:
+				inc.calm = maxTime(inc.calm, ev.Ended)
+			}
+		}
+		if inc.own == nil {
+			inc.recorder.close()
+			continue // its event is lost to a damaged line, and so is it
+		}
+		e.incidents = append(e.incidents, inc)
+	}
+}
+
+// meaningOf returns the meaning of an event that an earlier run made.
+func meaningOf(ev *agent.Event) meaning {
+	switch ev.Kind {
+	case "state":
+		for i := range states {
+			if r := &states[i]; r.metric == ev.Metric && (r.class == "*" || r.class == ev.Class) && ruleHas(r, ev.State) {
+				return r.meaning
+			}
+		}
+		if ev.Metric == "power_redundancy" {
+			return asExpected
+		}
+	case "alarm":
+		if strings.HasPrefix(ev.Metric, "x_") {
+			return deviceAlarm(&agent.Metric{Name: ev.Metric}, ev.Class).meaning
+		}
+	case "absence":
+		if ev.Metric == "up" {
+			return meaning{domain: silence}
+		}
+		return meaning{}
+	case "incident", "test":
+		return meaning{}
+	}
+	return meaning{domain: domainOf(ev.Class)}
+}

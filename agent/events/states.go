@@ -1,0 +1,253 @@
+package events
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"plantroom/agent"
+)
+
+// The domains: what an incident is about. Of each there is at most one at a
+// time.
+const (
+	power   = "power"
+	cooling = "cooling"
+	safety  = "safety"
+)
+
+// A meaning is what an event is to incidents.
+type meaning struct {
+	domain string // "" for one that is never part of an incident
+	// rank orders causes: the lower, the nearer to where it began. 0 is no
+	// cause. While an event with a rank lasts, its incident does.
+	rank int
+	// expected is what a loss of supply brings with it even where all do their
+	// duty, and what a test is to show.
+	expected bool
+	title    agent.Words // of the incident that it is the cause of
+	test     bool        // that is a test, which the device itself makes
+}
+
+// The causes of power incidents.
+var (
+	mainsLost = meaning{power, 1, true, agent.Words{EN: "Mains failure", CS: "Výpadek sítě"}, false}
+	boardDead = meaning{power, 2, true, agent.Words{EN: "Loss of supply", CS: "Výpadek napájení"}, false}
+	phaseLost = meaning{power, 2, false, agent.Words{EN: "Loss of a phase", CS: "Výpadek fáze"}, false}
+	upsFailed = meaning{power, 3, false, agent.Words{EN: "UPS failure", CS: "Porucha UPS"}, false}
+	transfer  = meaning{power, 4, true, agent.Words{EN: "Transfer to the other source", CS: "Přepnutí na druhý zdroj"}, false}
+	onBattery = meaning{power, 5, true, agent.Words{EN: "Operation on battery", CS: "Provoz na baterie"}, false}
+	carries   = meaning{power, 6, true, agent.Words{EN: "Operation on a generator", CS: "Provoz na generátor"}, false}
+	tested    = meaning{power, 7, true, agent.Words{EN: "Generator test", CS: "Zkouška generátoru"}, true}
+	selfTest  = meaning{power, 8, true, agent.Words{EN: "Battery self-test", CS: "Autotest baterie"}, true}
+	running   = meaning{power, 9, true, agent.Words{EN: "Generator test", CS: "Zkouška generátoru"}, true}
+)
+
+// The other meanings.
+var (
+	cold        = meaning{cooling, 1, false, agent.Words{EN: "Cooling failure", CS: "Výpadek chlazení"}, false}
+	coldStopped = meaning{cooling, 2, true, agent.Words{EN: "Cooling failure", CS: "Výpadek chlazení"}, false}
+	leak        = meaning{safety, 2, false, agent.Words{EN: "Water leak", CS: "Únik vody"}, false}
+	smoke       = meaning{safety, 1, false, agent.Words{EN: "Smoke", CS: "Kouř"}, false}
+	apart       = meaning{}
+	ofPower     = meaning{domain: power}
+	asExpected  = meaning{domain: power, expected: true}
+	ofCooling   = meaning{domain: cooling}
+)
+
+// A stateRule says that a state's words are an event.
+type stateRule struct {
+	class, metric string
+	words         []string
+	severity      agent.Severity
+	meaning       meaning
+	how           how
+	text          agent.Words // %s is the device's name
+}
+
+// how a state becomes an event.
+type how uint8
+
+const (
+	lasting   how = iota // as long as the state
+	momentary            // when it comes, without duration
+	changed              // as long as the state, if it was seen otherwise before: a breaker that is open may be meant to be
+	settled              // as changed, once it has lasted for settledAfter: a switch is on neither source on its way
+)
+
+const settledAfter = 3 * time.Second
+
+// The pseudo-metrics of states that the engine makes of several readings.
+var (
+	supplyMetric  = &agent.Metric{Name: "supply", Kind: agent.State, States: []string{"unknown", "live", "phase_lost", "dead"}}
+	carriesMetric = &agent.Metric{Name: "carries", Kind: agent.State, States: []string{"unknown", "no", "yes"}}
+	sourceMetric  = &agent.Metric{Name: "transfer", Kind: agent.State, States: []string{"unknown", "preferred", "other", "none"}}
+)
+
+// states is the table of states that matter, by what people are told of them.
+var states = []stateRule{
+	{"switchboard", "supply", []string{"dead"}, agent.Alarm, boardDead, changed,
+		agent.Words{EN: "%s has no voltage", CS: "%s je bez napětí"}},
+	{"switchboard", "supply", []string{"phase_lost"}, agent.Alarm, phaseLost, changed,
+		agent.Words{EN: "%s has lost a phase", CS: "%s: chybí fáze"}},
+	{"switchboard", "breaker", []string{"open"}, agent.Warning, asExpected, changed,
+		agent.Words{EN: "%s: the breaker is open", CS: "%s: jistič je vypnutý"}},
+	{"pdu", "breaker", []string{"open"}, agent.Warning, ofPower, changed,
+		agent.Words{EN: "%s: the breaker is open", CS: "%s: jistič je vypnutý"}},
+	{"pdu", "outlet_state", []string{"off"}, agent.Info, apart, changed,
+		agent.Words{EN: "%s: the outlet is switched off", CS: "%s: zásuvka je vypnutá"}},
+
+	{"ups", "status", []string{"on_battery"}, agent.Alarm, onBattery, lasting,
+		agent.Words{EN: "%s is on battery", CS: "%s běží na baterie"}},
+	{"ups", "status", []string{"bypass"}, agent.Warning, ofPower, lasting,
+		agent.Words{EN: "%s is on bypass, its load is not protected", CS: "%s je v bypassu, zátěž není chráněna"}},
+	{"ups", "status", []string{"maintenance_bypass"}, agent.Warning, ofPower, lasting,
+		agent.Words{EN: "%s is on maintenance bypass, its load is not protected", CS: "%s je v servisním bypassu, zátěž není chráněna"}},
+	{"ups", "status", []string{"off"}, agent.Alarm, upsFailed, changed,
+		agent.Words{EN: "%s is off and gives its load nothing", CS: "%s má vypnutý výstup, zátěž není napájena"}},
+	{"ups", "status", []string{"fault"}, agent.Alarm, upsFailed, lasting,
+		agent.Words{EN: "%s has a fault", CS: "%s má poruchu"}},
+	{"ups", "status", []string{"boost"}, agent.Info, ofPower, lasting,
+		agent.Words{EN: "%s raises a low mains voltage", CS: "%s zvyšuje nízké napětí sítě"}},
+	{"ups", "status", []string{"trim"}, agent.Info, ofPower, lasting,
+		agent.Words{EN: "%s lowers a high mains voltage", CS: "%s snižuje vysoké napětí sítě"}},
+	{"ups", "self_test", []string{"failed"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s: the battery failed its self-test", CS: "%s: baterie neprošla autotestem"}},
+	{"ups", "self_test", []string{"warning"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s: the self-test ended with a warning", CS: "%s: autotest skončil varováním"}},
+	{"ups", "self_test", []string{"running"}, agent.Info, selfTest, lasting,
+		agent.Words{EN: "%s tests its battery", CS: "%s testuje baterii"}},
+	{"*", "battery_status", []string{"low"}, agent.Alarm, ofPower, lasting,
+		agent.Words{EN: "%s: the battery is running out", CS: "%s: baterie dochází"}},
+	{"*", "battery_status", []string{"depleted"}, agent.Alarm, ofPower, lasting,
+		agent.Words{EN: "%s: the battery is empty", CS: "%s: baterie je vybitá"}},
+	{"*", "battery_status", []string{"replace"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s: the battery has to be replaced", CS: "%s: baterii je třeba vyměnit"}},
+	{"*", "battery_status", []string{"fault"}, agent.Alarm, ofPower, lasting,
+		agent.Words{EN: "%s: the battery has a fault", CS: "%s: baterie má poruchu"}},
+	{"dc", "battery_status", []string{"discharging"}, agent.Alarm, onBattery, lasting,
+		agent.Words{EN: "%s is on battery", CS: "%s běží na baterie"}},
+
+	{"ats", "transfer", []string{"other"}, agent.Warning, transfer, lasting,
+		agent.Words{EN: "%s has gone to its other source", CS: "%s přešel na druhý zdroj"}},
+	{"ats", "transfer", []string{"none"}, agent.Alarm, transfer, settled,
+		agent.Words{EN: "%s is on neither source", CS: "%s není na žádném zdroji"}},
+	{"ats", "redundancy", []string{"lost"}, agent.Warning, asExpected, lasting,
+		agent.Words{EN: "%s: the other source could not take over", CS: "%s: druhý zdroj by nepřevzal zátěž"}},
+	{"ats", "source_a_status", []string{"fail"}, agent.Warning, asExpected, lasting,
+		agent.Words{EN: "%s: source A has failed", CS: "%s: výpadek zdroje A"}},
+	{"ats", "source_b_status", []string{"fail"}, agent.Warning, asExpected, lasting,
+		agent.Words{EN: "%s: source B has failed", CS: "%s: výpadek zdroje B"}},
+
+	{"generator", "status", []string{"starting", "warming_up", "running", "on_load", "cooling_down", "stopping"}, agent.Info, asExpected, lasting,
+		agent.Words{EN: "%s runs", CS: "%s běží"}},
+	{"generator", "status", []string{"fault"}, agent.Alarm, ofPower, lasting,
+		agent.Words{EN: "%s has a fault", CS: "%s má poruchu"}},
+	{"generator", "carries", []string{"yes"}, agent.Warning, carries, lasting,
+		agent.Words{EN: "%s carries the load", CS: "%s napájí zátěž"}},
+	{"generator", "mode", []string{"off"}, agent.Warning, ofPower, lasting,
+		agent.Words{EN: "%s is switched off, it will not start", CS: "%s: ovládání je vypnuté, nenastartuje"}},
+	{"generator", "mode", []string{"manual"}, agent.Warning, ofPower, lasting,
+		agent.Words{EN: "%s is in manual, it will not start by itself", CS: "%s: ruční režim, sám nenastartuje"}},
+	{"generator", "mode", []string{"test_on_load"}, agent.Info, tested, lasting,
+		agent.Words{EN: "%s is tested under load", CS: "%s: zkouška pod zátěží"}},
+	{"generator", "mode", []string{"test_off_load"}, agent.Info, tested, lasting,
+		agent.Words{EN: "%s is tested without load", CS: "%s: zkouška bez zátěže"}},
+
+	{"cooling", "status", []string{"fault"}, agent.Alarm, cold, lasting,
+		agent.Words{EN: "%s has a fault", CS: "%s má poruchu"}},
+	{"cooling", "status", []string{"off"}, agent.Warning, coldStopped, changed,
+		agent.Words{EN: "%s has stopped", CS: "%s nechladí"}},
+	{"cooling", "mode", []string{"mechanical"}, agent.Info, ofCooling, momentary,
+		agent.Words{EN: "%s now cools mechanically", CS: "%s přechází na strojní chlazení"}},
+	{"cooling", "mode", []string{"mixed"}, agent.Info, ofCooling, momentary,
+		agent.Words{EN: "%s now cools partly mechanically", CS: "%s přechází na smíšené chlazení"}},
+	{"cooling", "mode", []string{"free_cooling"}, agent.Info, ofCooling, momentary,
+		agent.Words{EN: "%s now cools with outdoor air", CS: "%s přechází na volné chlazení"}},
+
+	{"climate", "water_leak", []string{"wet"}, agent.Alarm, leak, lasting,
+		agent.Words{EN: "%s: water where none should be", CS: "%s: únik vody"}},
+	{"climate", "smoke", []string{"alarm"}, agent.Alarm, smoke, lasting,
+		agent.Words{EN: "%s: smoke", CS: "%s: kouř"}},
+	{"climate", "door", []string{"open"}, agent.Info, apart, lasting,
+		agent.Words{EN: "%s: the door is open", CS: "%s: dveře jsou otevřené"}},
+}
+
+// What a profile's own states (x_...) say when the device itself reports an
+// alarm.
+var alarmWords = []string{"alarm", "active", "fault", "fail", "failed", "failure", "tripped", "lost", "sensor_error",
+	"high_critical", "low_critical", "alarm_low", "alarm_high", "critical"}
+
+// Words in the names of such states that make it more than a warning.
+var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "redundancy"}
+
+// rulesOf returns the rules of a state metric by the state's code, nil for
+// those that are no event; nil where none is.
+func rulesOf(m *agent.Metric, class string) []*stateRule {
+	var by []*stateRule
+	put := func(code int, r *stateRule) {
+		if by == nil {
+			by = make([]*stateRule, len(m.States))
+		}
+		by[code] = r
+	}
+	for i := range states {
+		r := &states[i]
+		if r.metric != m.Name || r.class != "*" && r.class != class {
+			continue
+		}
+		for _, w := range r.words {
+			if code, ok := m.Code(w); ok {
+				put(code, r)
+			}
+		}
+	}
+	if !strings.HasPrefix(m.Name, "x_") {
+		return by
+	}
+	rule := deviceAlarm(m, class)
+	for code, w := range m.States {
+		if code != 0 && slices.Contains(alarmWords, w) {
+			put(code, rule)
+		}
+	}
+	return by
+}
+
+// deviceAlarm returns the rule of an alarm that a device reports as a state of
+// its own.
+func deviceAlarm(m *agent.Metric, class string) *stateRule {
+	r := &stateRule{class: class, metric: m.Name, severity: agent.Warning, meaning: meaning{domain: domainOf(class)},
+		text: agent.Words{EN: "%s reports: " + plainWords(m.Name), CS: "%s hlásí: " + plainWords(m.Name)}}
+	for _, w := range graveWords {
+		if strings.Contains(m.Name, w) {
+			r.severity = agent.Alarm
+		}
+	}
+	for _, w := range m.States {
+		if slices.Contains(alarmWords, w) {
+			r.words = append(r.words, w)
+		}
+	}
+	if class == "cooling" && r.severity == agent.Alarm {
+		r.meaning = cold
+	}
+	return r
+}
+
+// domainOf returns what incidents an event of a device of a class belongs to.
+func domainOf(class string) string {
+	switch class {
+	case "ups", "ats", "generator", "switchboard", "pdu", "dc", "site":
+		return power
+	case "cooling", "climate":
+		return cooling
+	}
+	return ""
+}
+
+// plainWords makes words of a metric's name.
+func plainWords(name string) string {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "x_"), "alarm_")
+	return strings.ReplaceAll(name, "_", " ")
+}

@@ -1,0 +1,406 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"plantroom/agent"
+)
+
+// The kinds of planned tests, by what shows that one is being made.
+const (
+	Blackout  = "blackout"  // the building is cut off from the mains: boards are dead, UPS units on battery
+	Start     = "start"     // a generator runs, and the mains are there
+	Transfer  = "transfer"  // a transfer switch goes to its other source
+	SelfTest  = "self_test" // a UPS tests its battery
+	Manual    = "manual"    // nothing that plantroom measures: somebody notes that it was made
+	byPerson  = "somebody"
+	daysAWeek = 7
+)
+
+// How a test was known that no person declared.
+const (
+	bySchedule   = "schedule"
+	byController = "controller"
+)
+
+// A Plan is a test that is to be made every so often, and what it has to show.
+// A criterion that is zero is none.
+type Plan struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Kind     string   `json:"kind"`
+	Device   string   `json:"device,omitempty"` // the generator, switch or UPS that it is about; "" for any
+	Schedule Schedule `json:"schedule"`
+
+	StartWithin    time.Duration `json:"start_within,omitempty"`    // from the loss until the generator runs at speed
+	LoadWithin     time.Duration `json:"load_within,omitempty"`     // until it carries
+	TransferWithin time.Duration `json:"transfer_within,omitempty"` // until each switch that went over is on its other source
+	Carry          time.Duration `json:"carry,omitempty"`           // that generators carried, without a break
+	Load           float64       `json:"load,omitempty"`            // W, on average while they did
+	Run            time.Duration `json:"run,omitempty"`             // that the generator ran
+	Frequency      float64       `json:"frequency,omitempty"`       // %, from nominal, once settled
+	Charge         float64       `json:"charge,omitempty"`          // %, that each UPS's battery had left at least
+}
+
+// A Schedule is when a plan is due, in the time zone of the box.
+type Schedule struct {
+	Every   string        `json:"every"`             // day, week, month, quarter or year; "" is never
+	Weekday int           `json:"weekday,omitempty"` // 1 Monday to 7 Sunday; 0 for any
+	Nth     int           `json:"nth,omitempty"`     // with Weekday in a month: 1 to 4, or -1 the last
+	Day     int           `json:"day,omitempty"`     // of a month, the last where it is shorter; 0 for any
+	At      time.Duration `json:"at,omitempty"`      // since midnight, with Timed
+	Timed   bool          `json:"timed,omitempty"`
+	Within  time.Duration `json:"within,omitempty"` // how much earlier or later still counts, with Timed
+}
+
+// A window is when a test may be made to count for one that was due.
+type window struct{ from, due, to time.Time }
+
+// window returns the first window that ends after t.
+func (s Schedule) window(t time.Time) (w window, ok bool) {
+	if s.Every == "" {
+		return w, false
+	}
+	t = t.Local()
+	year, month, day := t.Date()
+	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.Local)
+	var start time.Time
+	var next func(time.Time, int) time.Time
+	months := func(n int) func(time.Time, int) time.Time {
+		return func(t time.Time, i int) time.Time { return t.AddDate(0, n*i, 0) }
+	}
+	switch s.Every {
+	case "day":
+		start, next = midnight, func(t time.Time, i int) time.Time { return t.AddDate(0, 0, i) }
+	case "week":
+		start = midnight.AddDate(0, 0, -(int(t.Weekday())+6)%daysAWeek)
+		next = func(t time.Time, i int) time.Time { return t.AddDate(0, 0, daysAWeek*i) }
+	case "quarter":
+		start, next = time.Date(year, (month-1)/3*3+1, 1, 0, 0, 0, 0, time.Local), months(3)
+	case "year":
+		start, next = time.Date(year, 1, 1, 0, 0, 0, 0, time.Local), months(12)
+	default:
+		start, next = time.Date(year, month, 1, 0, 0, 0, 0, time.Local), months(1)
+	}
+	for i := -1; ; i++ {
+		from := next(start, i)
+		if w = s.in(from, next(from, 1)); w.to.After(t) {
+			return w, true
+		}
+	}
+}
+
+// in returns the window in one period.
+func (s Schedule) in(from, to time.Time) window {
+	switch {
+	case s.Every == "week" && s.Weekday > 0:
+		from = from.AddDate(0, 0, s.Weekday-1)
+		to = from.AddDate(0, 0, 1)
+	case s.Day > 0:
+		last := to.AddDate(0, 0, -1).Day()
+		from = from.AddDate(0, 0, min(s.Day, last)-1)
+		to = from.AddDate(0, 0, 1)
+	case s.Nth != 0 && s.Weekday > 0:
+		if s.Nth < 0 {
+			from = to.AddDate(0, 0, -daysAWeek)
+		}
+		ahead := (s.Weekday - int(from.Weekday()) + daysAWeek) % daysAWeek
+		from = from.AddDate(0, 0, ahead+daysAWeek*max(0, s.Nth-1))
+		to = from.AddDate(0, 0, 1)
+	}
+	if !s.Timed {
+		return window{from, from, to}
+	}
+	due := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, int(s.At.Seconds()), 0, time.Local)
+	return window{due.Add(-s.Within), due, due.Add(s.Within)}
+}
+
+// A schedule is the plans, and how far they were kept.
+type schedule struct {
+	plans []Plan
+	since map[string]time.Time // when each plan was first known
+	done  map[string]time.Time // the due time for which each was made, or missed, last
+	next  time.Time            // when a window ends
+	runs  []*happening         // of generators that have just started, with the mains there
+}
+
+// plan returns the plan with an id, nil for none.
+func (s *schedule) plan(id string) *Plan {
+	for i := range s.plans {
+		if s.plans[i].ID == id {
+			return &s.plans[i]
+		}
+	}
+	return nil
+}
+
+// due returns the time for which a test at t would count, zero for none.
+func (s *schedule) due(p *Plan, t time.Time) time.Time {
+	w, ok := p.Schedule.window(t)
+	if !ok || t.Before(w.from) || !w.due.After(s.done[p.ID]) {
+		return time.Time{}
+	}
+	return w.due
+}
+
+// of returns the plan that an event is the beginning of, and what it counts
+// for; nil for none.
+func (s *schedule) of(h *happening) (*Plan, time.Time) {
+	for i := range s.plans {
+		p := &s.plans[i]
+		if due := s.due(p, h.event.Began); !due.IsZero() && p.shownBy(h) {
+			return p, due
+		}
+	}
+	return nil, time.Time{}
+}
+
+// shownBy reports whether an event shows that a test of the plan is made.
+func (p *Plan) shownBy(h *happening) bool {
+	rank, at := h.meaning.rank, p.Device == "" || p.Device == h.event.Device
+	switch p.Kind {
+	case Blackout:
+		return rank == mainsLost.rank || rank == boardDead.rank || rank == transfer.rank || rank == onBattery.rank || rank == carries.rank ||
+			at && h.event.State == "test_on_load"
+	case Start:
+		return at && (rank == running.rank || h.event.State == "test_off_load")
+	case Transfer:
+		return at && rank == transfer.rank
+	case SelfTest:
+		return at && (rank == selfTest.rank || rank == onBattery.rank && p.Device != "")
+	}
+	return false
+}
+
+// plan makes a test one of a plan.
+func (inc *incident) plan(p *Plan, due time.Time, declared string) {
+	spec := *p
+	inc.Spec, inc.Plan, inc.Due, inc.Declared, inc.Title = &spec, p.ID, due, declared, same(p.Name)
+}
+
+// startedFor is for how long a generator runs with the mains there until that
+// is a test of its own: the loss of the mains may just not have been seen yet.
+const startedFor = 10 * time.Second
+
+// dueTests begins tests of generators that have started by themselves, and
+// says of plans whose time has passed that they were not kept.
+func (e *Engine) dueTests() {
+	s := &e.tests
+	for _, h := range slices.Clone(s.runs) {
+		late := e.now.Sub(h.event.Began) >= startedFor
+		if late && h.incident == nil && h.event.Active() {
+			h.meaning = running
+			if p, _ := s.of(h); p != nil {
+				e.place(h)
+				e.update(h)
+			} else {
+				h.meaning = asExpected
+			}
+		}
+		if late {
+			s.runs = slices.DeleteFunc(s.runs, func(other *happening) bool { return other == h })
+		}
+	}
+	if e.now.Before(s.next) {
+		return
+	}
+	s.next = e.now.Add(time.Hour)
+	for i := range s.plans {
+		p := &s.plans[i]
+		since, known := s.since[p.ID]
+		if !known {
+			since = e.now
+			e.knowPlan(p.ID, since)
+		}
+		w, ok := p.Schedule.window(maxTime(since, s.done[p.ID]))
+		if !ok {
+			continue
+		}
+		var missed *window
+		for !w.to.After(e.now) {
+			if !w.from.Before(since) && w.due.After(s.done[p.ID]) {
+				last := w
+				missed = &last
+			}
+			w, _ = p.Schedule.window(w.to)
+		}
+		if missed != nil {
+			e.miss(p, *missed)
+		}
+		if w.to.Before(s.next) {
+			s.next = w.to
+		}
+	}
+}
+
+// knowPlan notes since when a plan is known: what was due before is not missed.
+func (e *Engine) knowPlan(id string, since time.Time) {
+	e.tests.since[id] = since
+	e.journal.turn(e.now, e.lasting)
+	e.journal.append(entry{Plan: &planned{id, since}})
+}
+
+// planned says since when a plan is known.
+type planned struct {
+	ID    string    `json:"id"`
+	Since time.Time `json:"since"`
+}
+
+// miss says that a test was due and not made.
+func (e *Engine) miss(p *Plan, w window) {
+	for _, inc := range e.incidents {
+		if inc.Plan == p.ID && inc.Ended.IsZero() {
+			return // it is being made right now
+		}
+	}
+	e.tests.done[p.ID] = w.due
+	text := say(agent.Words{EN: "%s was due and was not made", CS: "%s: zkouška nebyla provedena v termínu"}, p.Name)
+	h := e.verdict(p.ID, text, w.to.UTC())
+	r := &Record{ID: h.event.ID, Site: e.options.Site, Kind: "test", Domain: power, Title: same(p.Name), Cause: text, Device: p.Device, Severity: agent.Warning,
+		Began: w.to.UTC(), Ended: w.to.UTC(), Watched: w.to.UTC(), Plan: p.ID, Due: w.due.UTC(), Declared: bySchedule, Verdict: Missed,
+		Events: []agent.Event{h.event}}
+	e.keeper.write(r)
+}
+
+// verdict begins the event that a plan was not kept, which lasts until it is.
+func (e *Engine) verdict(plan string, text agent.Words, at time.Time) *happening {
+	e.kept(plan, at)
+	return e.begin(agent.Event{Kind: "test", Metric: "verdict", Channel: plan, Severity: agent.Warning, Began: at, Text: text}, meaning{})
+}
+
+// kept ends the event that a plan was not kept.
+func (e *Engine) kept(plan string, at time.Time) {
+	if h := e.active[eventKey{"test", "", "verdict", plan}]; h != nil {
+		e.end(h, at)
+	}
+}
+
+// StartTest declares that a test begins: of a plan by its id, or one of
+// another name. It lasts until EndTest. An error says what is in the way.
+func (e *Engine) StartTest(plan, name, by string) (id string, err error) {
+	e.mu.Lock()
+	defer e.deliver()
+	defer e.mu.Unlock()
+	for _, inc := range e.incidents {
+		if inc.Domain == power && inc.Ended.IsZero() {
+			return "", fmt.Errorf("%s is under way since %s (%s); a test is declared before it begins",
+				inc.Title.EN, inc.Began.Local().Format(time.TimeOnly), inc.ID)
+		}
+	}
+	inc := &incident{meta: meta{Record: Record{Domain: power, Began: e.moment()}, Open: true}}
+	p := &Plan{Name: strings.TrimSpace(name)}
+	if plan != "" {
+		if p = e.tests.plan(plan); p == nil {
+			return "", e.noPlan(plan)
+		}
+	}
+	if p.Name == "" {
+		return "", errors.New("say which test begins: the id of a planned one, or a name")
+	}
+	inc.plan(p, e.tests.due(p, inc.Began), person(by))
+	e.openRecord(inc, "test", agent.Info)
+	return inc.ID, nil
+}
+
+// moment returns the time of what comes between polls.
+func (e *Engine) moment() time.Time {
+	if e.now.IsZero() {
+		return time.Now().UTC().Truncate(time.Millisecond)
+	}
+	return e.now
+}
+
+func person(by string) string {
+	if by = strings.TrimSpace(by); by == "" || by == bySchedule || by == byController {
+		return byPerson
+	}
+	return by
+}
+
+func (e *Engine) noPlan(id string) error {
+	var known []string
+	for _, p := range e.tests.plans {
+		known = append(known, p.ID)
+	}
+	if len(known) == 0 {
+		return fmt.Errorf("planned test %s: %w; the configuration has no tests", id, ErrNotFound)
+	}
+	return fmt.Errorf("planned test %s: %w; there are %s", id, ErrNotFound, strings.Join(known, ", "))
+}
+
+// EndTest says that the test that somebody declared has ended. It ends when
+// all is well.
+func (e *Engine) EndTest(by string) (id string, err error) {
+	e.mu.Lock()
+	defer e.deliver()
+	defer e.mu.Unlock()
+	for _, inc := range e.incidents {
+		if inc.Open && inc.Ended.IsZero() {
+			inc.Open, inc.calm = false, maxTime(inc.calm, e.moment())
+			e.keepMeta(inc)
+			return inc.ID, nil
+		}
+	}
+	return "", fmt.Errorf("a test that somebody declared: %w", ErrNotFound)
+}
+
+// NoteTest adds what somebody says: to the incident or test with that ID, or to
+// the one that is under way where id is "". With the id of a plan of the kind
+// manual it says that the test was made, and whether it was passed.
+func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
+	if text = strings.TrimSpace(text); text == "" {
+		return "", errors.New("say what is to be noted")
+	}
+	e.mu.Lock()
+	defer e.deliver()
+	defer e.mu.Unlock()
+	note := Note{Time: e.moment(), By: strings.TrimSpace(by), Text: text}
+	for _, inc := range slices.Backward(e.incidents) {
+		if inc.ID == id || inc.Plan == id && id != "" || id == "" && inc.Ended.IsZero() {
+			inc.Notes = append(inc.Notes, note)
+			e.keepMeta(inc)
+			return inc.ID, nil
+		}
+	}
+	if idForm.MatchString(id) && e.options.Dir != "" {
+		r, err := readRecord(e.options.Dir, id)
+		if err != nil {
+			return "", err
+		}
+		r.Notes = append(r.Notes, note)
+		e.keeper.write(r)
+		return id, nil
+	}
+	p := e.tests.plan(id)
+	switch {
+	case id == "":
+		return "", fmt.Errorf("an incident or a test under way: %w; give the ID of an earlier one", ErrNotFound)
+	case p == nil:
+		return "", e.noPlan(id)
+	case p.Kind != Manual:
+		return "", fmt.Errorf("%s is seen from readings and cannot be noted as made; note something about one by its ID", p.Name)
+	}
+	r := &Record{Site: e.options.Site, Kind: "test", Domain: "", Title: same(p.Name), Began: note.Time, Ended: note.Time, Watched: note.Time,
+		Plan: p.ID, Due: e.tests.due(p, note.Time), Declared: person(by), Verdict: Passed, Notes: []Note{note}}
+	words := agent.Words{EN: "%s: passed", CS: "%s: vyhověla"}
+	if failed {
+		r.Verdict, r.Severity = Failed, agent.Warning
+		words = agent.Words{EN: "%s: failed", CS: "%s: nevyhověla"}
+	}
+	r.Cause = say(words, p.Name)
+	if !r.Due.IsZero() {
+		e.tests.done[p.ID] = r.Due
+	}
+	e.kept(p.ID, note.Time)
+	h := e.begin(agent.Event{Kind: "test", Metric: Manual, Channel: p.ID, Severity: agent.Info, Began: note.Time, Ended: note.Time, Text: r.Cause}, meaning{})
+	r.ID, r.Events = h.event.ID, []agent.Event{h.event}
+	if failed {
+		e.verdict(p.ID, say(agent.Words{EN: "%s failed", CS: "%s nevyhověla"}, p.Name), note.Time)
+	}
+	e.keeper.write(r)
+	return r.ID, nil
+}

@@ -1,0 +1,601 @@
+package events
+
+import (
+	"strings"
+	"time"
+
+	"plantroom/agent"
+)
+
+// A device is what the engine knows of one that is polled.
+type device struct {
+	*agent.Device
+	cells  []*cell // in the order of the last poll
+	byName map[cellName]*cell
+	watch  []*cell // those of which an absence is an event
+	polls  int
+
+	silentSince time.Time // time of the first poll without an answer in a row; zero while it answers
+	silent      *happening
+	alarms      *cell // the count of its own alarms
+	alarmed     *happening
+	alarmsSince time.Time // since when it is not 0; zero while it is
+
+	phases   []*cell // voltages to neutral of a switchboard
+	supply   *cell   // of a switchboard
+	carrying *cell   // of a generator
+	transfer *cell   // of a transfer switch
+
+	ring ring
+}
+
+type cellName struct{ class, metric, channel string }
+
+// A cell is what the engine knows of one point of a device.
+type cell struct {
+	device *device
+	point  *agent.Point
+	seen   int     // the device's polls at the last Good reading; 0 before the first
+	value  float64 // that it had
+	failed int     // the device's polls at the last Bad one
+	misses int     // answered polls in a row that did not read it
+	stale  *happening
+
+	rules   []*stateRule // by code; nil where no state is an event
+	rule    *stateRule   // of the state as it is; nil for one that is no event
+	before  bool         // another state was seen before
+	since   time.Time    // when rule became what it is
+	event   *happening   // of rule
+	waiting bool         // rule becomes an event when it has lasted
+	late    bool         // judged at the end of the poll, together with others
+
+	limit *limited
+	rate  *rated
+}
+
+// What counts as absent: polls in a row without an answer, or answers in a row
+// without a value that was there before.
+const (
+	silentPolls = 3
+	stalePolls  = 3
+)
+
+// meet makes the device known, or known again after the configuration changed.
+func (e *Engine) meet(d *agent.Device) *device {
+	known := &device{Device: d, byName: map[cellName]*cell{}}
+	e.devices[d.ID] = known
+	known.silent = e.active[eventKey{"absence", d.ID, "up", ""}]
+	known.alarmed = e.active[eventKey{"alarm", d.ID, "alarms_active", ""}]
+	pseudo := func(m *agent.Metric) *cell {
+		return e.newCell(known, &agent.Point{Device: d, Metric: m})
+	}
+	switch d.Class {
+	case "switchboard":
+		if !e.graph.onlyStandby(d.ID) {
+			known.supply = pseudo(supplyMetric)
+		}
+	case "generator":
+		known.carrying = pseudo(carriesMetric)
+	case "ats":
+		known.transfer = pseudo(sourceMetric)
+	}
+	return known
+}
+
+// cell returns the cell of a reading, the i-th of its poll.
+func (d *device) cell(i int, r *agent.Reading, e *Engine) *cell {
+	if i < len(d.cells) && d.cells[i].point == r.Point {
+		return d.cells[i]
+	}
+	name := cellName{r.Point.Metric.Class, r.Point.Metric.Name, r.Point.Channel}
+	c := d.byName[name]
+	if c == nil {
+		c = e.newCell(d, r.Point)
+		d.byName[name] = c
+	}
+	c.point = r.Point
+	d.cells = append(d.cells[:min(i, len(d.cells))], c)
+	return c
+}
+
+// newCell returns the cell of a point that was not seen before.
+func (e *Engine) newCell(d *device, p *agent.Point) *cell {
+	c := &cell{device: d, point: p}
+	m := p.Metric
+	class := m.Class
+	if class == "" {
+		class = d.Class
+	}
+	c.stale = e.active[eventKey{"absence", d.ID, m.Name, p.Channel}]
+	if m.Name == "up" {
+		c.stale = nil // that is of the device
+	}
+	limit := e.limits.bounds(p)
+	if m.Kind == agent.State {
+		c.rules = rulesOf(m, class)
+		e.except(c, limit)
+		c.event = e.active[eventKey{stateKind(m), d.ID, m.Name, p.Channel}]
+	} else if limit != nil {
+		if limit.bounded() {
+			c.limit = &limited{bounds: limit, event: e.active[eventKey{"limit", d.ID, m.Name, p.Channel}]}
+			if h := c.limit.event; h != nil { // which bound it was is seen with the next reading
+				c.limit.is = 1
+				if h.event.Severity == agent.Alarm {
+					c.limit.is = 2
+				}
+				if h.event.Value != nil && *h.event.Value < limit.highs[0] && *h.event.Value < limit.highs[1] {
+					c.limit.is = -c.limit.is
+				}
+				c.limit.seen = c.limit.is
+			}
+		}
+		if limit.rated() {
+			c.rate = &rated{bounds: limit, event: e.active[eventKey{"rate", d.ID, m.Name, p.Channel}]}
+		}
+	}
+	switch {
+	case m.Name == "alarms_active":
+		d.alarms = c
+	case m.Class == "switchboard" && d.Class == m.Class && m.Name == "voltage" && toNeutral(p.Channel):
+		d.phases = append(d.phases, c)
+	}
+	if c.rules != nil || c.limit != nil || c.rate != nil || class == "climate" {
+		d.watch = append(d.watch, c)
+	}
+	if recorded(m, class, p.Channel) {
+		d.ring.add(c)
+	}
+	return c
+}
+
+// toNeutral reports whether a channel is a phase, or the only one there is.
+func toNeutral(channel string) bool {
+	return channel == "" || channel == "L1" || channel == "L2" || channel == "L3"
+}
+
+// stateKind returns the kind of events that a state metric makes.
+func stateKind(m *agent.Metric) string {
+	if strings.HasPrefix(m.Name, "x_") {
+		return "alarm"
+	}
+	return "state"
+}
+
+// except leaves out states that are no event here, and adds those that the
+// configuration makes one.
+func (e *Engine) except(c *cell, limit *bounds) {
+	m, d := c.point.Metric, c.device
+	switch m.Name {
+	case "redundancy", "source_a_status", "source_b_status":
+		// A generator at rest is a source that could not take over, and ought not to be.
+		if e.graph.fedBy(d.ID, "generator") {
+			c.rules = nil
+		}
+	case "supply":
+		if dead, ok := m.Code("dead"); ok && e.graph.metersMains(d.ID) {
+			lost := *c.rules[dead]
+			lost.meaning = mainsLost
+			c.rules[dead] = &lost
+		}
+	case "selected_source", "position":
+		c.late = true
+	}
+	if limit == nil {
+		return
+	}
+	for _, set := range []struct {
+		words    []string
+		severity agent.Severity
+	}{{limit.warnWords, agent.Warning}, {limit.alarmOns, agent.Alarm}} {
+		for _, w := range set.words {
+			code, ok := m.Code(w)
+			if !ok {
+				continue
+			}
+			if c.rules == nil {
+				c.rules = make([]*stateRule, len(m.States))
+			}
+			word := strings.ReplaceAll(w, "_", " ")
+			r := stateRule{words: []string{w}, meaning: meaning{domain: domainOf(d.Class)},
+				text: say(agent.Words{EN: "%%s: %s is %s", CS: "%%s: %s je %s"}, named(m.Name), word)}
+			if was := c.rules[code]; was != nil {
+				r = *was
+			}
+			r.severity, r.how = set.severity, lasting
+			c.rules[code] = &r
+		}
+	}
+}
+
+// presence notes whether the device answers.
+func (e *Engine) presence(d *device, p *agent.Poll, at time.Time) {
+	if p.Err == nil {
+		d.silentSince = time.Time{}
+		if d.silent != nil {
+			e.end(d.silent, at)
+			d.silent = nil
+		}
+		return
+	}
+	if d.silentSince.IsZero() {
+		d.silentSince = at
+	}
+	if d.silent == nil && p.Failures >= silentPolls {
+		ev := agent.Event{Kind: "absence", Metric: "up", Severity: agent.Warning, Began: d.silentSince,
+			Text: say(agent.Words{EN: "%s does not answer", CS: "%s neodpovídá"}, d.Name)}
+		describe(&ev, d.Device)
+		d.silent = e.begin(ev, meaning{domain: silence})
+	}
+}
+
+// silence is the domain of devices that do not answer: it follows from a loss
+// of power and is no cause of anything.
+const silence = "silence"
+
+// read judges a reading. A state that is not known, a value that is not
+// plausible or was not read says nothing.
+func (e *Engine) read(c *cell, r *agent.Reading, at time.Time) {
+	if r.Quality != agent.Good {
+		if r.Quality == agent.Bad {
+			c.failed = c.device.polls
+		}
+		return
+	}
+	c.seen, c.value = c.device.polls, r.Value
+	if c.stale != nil {
+		e.end(c.stale, at)
+		c.stale = nil
+	}
+	switch {
+	case c.late:
+	case c.rules != nil || c.event != nil:
+		e.state(c, int(r.Value), at)
+	case c.limit != nil && (r.Value > c.limit.high || r.Value < c.limit.low || c.limit.is != 0 || c.limit.seen != 0):
+		e.limit(c, at)
+	}
+	if c.rate != nil {
+		e.rate(c, at)
+	}
+}
+
+// state judges a state.
+func (e *Engine) state(c *cell, code int, at time.Time) {
+	if code <= 0 {
+		return // unknown
+	}
+	var rule *stateRule
+	if code < len(c.rules) {
+		rule = c.rules[code]
+	}
+	if c.since.IsZero() { // the first reading
+		c.since, c.rule = at, rule
+		switch h := c.event; {
+		case h != nil && rule != nil && ruleHas(rule, h.event.State):
+			h.meaning = rule.meaning // it goes on
+			return
+		case h != nil:
+			e.end(h, at)
+			c.event = nil
+			c.before = true
+		}
+		if rule != nil && (rule.how == lasting || c.before && rule.how != momentary) {
+			c.event = e.say(c, rule, code, at)
+		}
+		return
+	}
+	if rule != c.rule {
+		if c.event != nil {
+			e.end(c.event, at)
+			c.event = nil
+		}
+		c.rule, c.since, c.before = rule, at, true
+		c.waiting = rule != nil && rule.how == settled
+		if rule != nil && !c.waiting {
+			c.event = e.say(c, rule, code, at)
+		}
+	} else if c.waiting && at.Sub(c.since) >= settledAfter {
+		c.waiting = false
+		c.event = e.say(c, rule, code, c.since)
+	}
+}
+
+func ruleHas(r *stateRule, word string) bool {
+	for _, w := range r.words {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// say begins the event of a state; it returns nil for one without duration.
+func (e *Engine) say(c *cell, r *stateRule, code int, at time.Time) *happening {
+	m := c.point.Metric
+	value := float64(code)
+	ev := agent.Event{Kind: stateKind(m), Metric: m.Name, Channel: c.point.Channel, Severity: r.severity, Began: at,
+		Value: &value, State: m.Word(code), Text: say(r.text, place(c.point))}
+	describe(&ev, c.device.Device)
+	if r.how == momentary {
+		ev.Ended = at
+		e.begin(ev, r.meaning)
+		return nil
+	}
+	h := e.begin(ev, r.meaning)
+	if r.class == "generator" && r.metric == "status" && r.severity == agent.Info && h.incident == nil {
+		e.tests.runs = append(e.tests.runs, h)
+	}
+	return h
+}
+
+// limit judges a value that is beyond a bound, or was.
+func (e *Engine) limit(c *cell, at time.Time) {
+	l := c.limit
+	now := l.level(c.value, l.is)
+	if now != l.seen {
+		l.seen, l.since = now, at
+	}
+	if now == l.is {
+		return
+	}
+	delay := l.delay
+	if now == 0 || abs(now) < abs(l.is) && now*l.is > 0 {
+		delay = l.clear
+	}
+	if at.Sub(l.since) < delay {
+		return
+	}
+	l.is = now
+	if now == 0 {
+		if l.event != nil {
+			e.end(l.event, l.since)
+			l.event = nil
+		}
+		return
+	}
+	m := c.point.Metric
+	words := agent.Words{EN: "%s: %s %s, above %s", CS: "%s: %s %s, nad %s"}
+	if now < 0 {
+		words = agent.Words{EN: "%s: %s %s, below %s", CS: "%s: %s %s, pod %s"}
+	}
+	value := c.value
+	text := say(words, place(c.point), named(m.Name), quantity(value, m.Unit), quantity(l.bound(now), m.Unit))
+	if h := l.event; h != nil {
+		h.event.Value, h.event.Text, h.severity = &value, text, now.severity()
+		e.update(h)
+		return
+	}
+	ev := agent.Event{Kind: "limit", Metric: m.Name, Channel: c.point.Channel, Severity: now.severity(), Began: l.since,
+		Value: &value, Unit: m.Unit, Text: text}
+	describe(&ev, c.device.Device)
+	l.event = e.begin(ev, meaning{domain: limitDomain(c.device.Class)})
+}
+
+func abs(l level) level { return max(l, -l) }
+
+// limitDomain is where a value beyond its bounds belongs.
+func limitDomain(class string) string {
+	if class == "agent" {
+		return ""
+	}
+	return domainOf(class)
+}
+
+// rate judges how fast a value moves.
+func (e *Engine) rate(c *cell, at time.Time) {
+	l, m := c.rate, c.point.Metric
+	rate, ok := l.add(at, c.value)
+	if !ok {
+		return
+	}
+	now := level(0)
+	for i, bound := range l.rates {
+		if l.is > level(i) {
+			bound *= 0.9
+		}
+		if rate > bound || -rate > bound {
+			now = level(i + 1)
+		}
+	}
+	if now == l.is {
+		return
+	}
+	l.is = now
+	if now == 0 {
+		if l.event != nil {
+			e.end(l.event, at)
+			l.event = nil
+		}
+		return
+	}
+	words := agent.Words{EN: "%s: %s rises by %s a minute", CS: "%s: %s roste o %s za minutu"}
+	change := rate
+	if rate < 0 {
+		words, change = agent.Words{EN: "%s: %s falls by %s a minute", CS: "%s: %s klesá o %s za minutu"}, -rate
+	}
+	text := say(words, place(c.point), named(m.Name), quantity(change, m.Unit))
+	if h := l.event; h != nil {
+		h.event.Value, h.event.Text, h.severity = &rate, text, now.severity()
+		e.update(h)
+		return
+	}
+	ev := agent.Event{Kind: "rate", Metric: m.Name, Channel: c.point.Channel, Severity: now.severity(), Began: at,
+		Value: &rate, Unit: m.Unit + "/min", Text: text}
+	describe(&ev, c.device.Device)
+	l.event = e.begin(ev, meaning{domain: limitDomain(c.device.Class)})
+}
+
+// liveVolts is below what a conductor counts as dead, in V.
+const liveVolts = 70
+
+// livePower is what a generator gives at least when it carries something, in
+// W; less is what its transformers measure of nothing.
+const livePower = 1000
+
+// derive judges what takes several readings of a poll.
+func (e *Engine) derive(d *device, at time.Time) {
+	switch {
+	case d.supply != nil && len(d.phases) > 0:
+		least, most, n := 0.0, 0.0, 0
+		for _, c := range d.phases {
+			if c.seen != d.polls {
+				continue
+			}
+			if n++; n == 1 {
+				least, most = c.value, c.value
+			}
+			least, most = min(least, c.value), max(most, c.value)
+		}
+		if n < len(d.phases) {
+			return // what is missing may be what is live
+		}
+		word := "live"
+		switch {
+		case most < liveVolts:
+			word = "dead"
+		case least < liveVolts:
+			word = "phase_lost"
+		}
+		e.judge(d.supply, word, at)
+	case d.carrying != nil:
+		d.carries(e, at)
+	case d.transfer != nil:
+		if word := d.source(); word != "" {
+			e.judge(d.transfer, word, at)
+		}
+	}
+	if d.alarms != nil && d.alarms.seen == d.polls {
+		e.countAlarms(d, at)
+	}
+}
+
+// judge gives a state that the engine made itself what is read of others.
+func (e *Engine) judge(c *cell, word string, at time.Time) {
+	code, _ := c.point.Metric.Code(word)
+	c.seen, c.value = c.device.polls, float64(code)
+	e.state(c, code, at)
+}
+
+// own returns the cell of a metric of the device's class, nil where the last
+// poll did not read it.
+func (d *device) own(metric, channel string) *cell {
+	if c := d.byName[cellName{d.Class, metric, channel}]; c != nil && c.seen == d.polls {
+		return c
+	}
+	return nil
+}
+
+// word returns the state of a metric of the device's class, "" where the last
+// poll did not read it.
+func (d *device) word(metric string) string {
+	if c := d.own(metric, ""); c != nil && c.value > 0 {
+		return c.point.Metric.Word(int(c.value))
+	}
+	return ""
+}
+
+// carries judges whether a generator gives anything to anybody.
+func (d *device) carries(e *Engine, at time.Time) {
+	status, breaker := d.word("status"), d.word("generator_breaker")
+	watts, metered := 0.0, false
+	for _, channel := range []string{"", "L1", "L2", "L3"} {
+		if c := d.own("output_power", channel); c != nil {
+			watts, metered = watts+c.value, true
+			if channel == "" {
+				break
+			}
+		}
+	}
+	switch {
+	case status == "stopped" || status == "starting" || status == "fault":
+		e.judge(d.carrying, "no", at)
+	case status == "on_load" || breaker == "closed" || watts > livePower:
+		e.judge(d.carrying, "yes", at)
+	case status != "" || breaker != "" || metered:
+		e.judge(d.carrying, "no", at)
+	}
+}
+
+// source returns on which of its sources a transfer switch is, "" for unknown.
+func (d *device) source() string {
+	switch selected := d.word("selected_source"); {
+	case selected == "none":
+		return "none"
+	case selected != "":
+		preferred := d.word("preferred_source")
+		if preferred == "" {
+			preferred = "a"
+		}
+		if selected == preferred || preferred == "none" {
+			return "preferred"
+		}
+		return "other"
+	}
+	switch d.word("position") {
+	case "off":
+		return "none"
+	case "mains":
+		return "preferred"
+	case "generator":
+		return "other"
+	}
+	return ""
+}
+
+// alarmsAfter is for how long a device must count alarms before that is an
+// event of its own: what it counts is mostly one soon.
+const alarmsAfter = 5 * time.Second
+
+// countAlarms judges the count of a device's own alarms. It is an event only
+// where nothing else is known of the device that it could count.
+func (e *Engine) countAlarms(d *device, at time.Time) {
+	n := d.alarms.value
+	if n == 0 {
+		d.alarmsSince = time.Time{}
+		if d.alarmed != nil {
+			e.end(d.alarmed, at)
+			d.alarmed = nil
+		}
+		return
+	}
+	if d.alarmsSince.IsZero() {
+		d.alarmsSince = at
+	}
+	if d.alarmed != nil || at.Sub(d.alarmsSince) < alarmsAfter {
+		return
+	}
+	for _, h := range e.active {
+		if h.event.Device == d.ID && h.severity >= agent.Warning {
+			return
+		}
+	}
+	text := agent.Words{EN: "%s reports %.0f alarms", CS: "%s hlásí alarmy: %.0f"}
+	if n == 1 {
+		text.EN = "%s reports %.0f alarm"
+	}
+	ev := agent.Event{Kind: "alarm", Metric: "alarms_active", Severity: agent.Warning, Began: d.alarmsSince, Value: &n, Text: say(text, d.Name, n)}
+	describe(&ev, d.Device)
+	d.alarmed = e.begin(ev, meaning{domain: domainOf(d.Class)})
+}
+
+// absent looks for what is not read any more. That a value could not be read
+// is told; that a device leaves one out, as a generator at rest does, is told
+// of sensors only.
+func (e *Engine) absent(d *device, at time.Time) {
+	for _, c := range d.watch {
+		if c.seen == d.polls || c.seen == 0 {
+			c.misses = 0
+			continue
+		}
+		if c.failed != d.polls && c.point.Metric.Class != "climate" {
+			continue
+		}
+		if c.misses++; c.misses != stalePolls || c.stale != nil {
+			continue
+		}
+		m := c.point.Metric
+		ev := agent.Event{Kind: "absence", Metric: m.Name, Channel: c.point.Channel, Severity: agent.Warning, Began: at,
+			Text: say(agent.Words{EN: "%s does not give its %s any more", CS: "%s už neudává: %s"}, place(c.point), named(m.Name))}
+		describe(&ev, d.Device)
+		c.stale = e.begin(ev, meaning{})
+	}
+}
