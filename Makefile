@@ -31,7 +31,7 @@ packages: build
 	done
 
 lint:
-	@test -z "$$(gofmt -l cmd agent config drivers testdata)" || { gofmt -d cmd agent config drivers testdata; exit 1; }
+	@test -z "$$(gofmt -l cmd agent config dashboards drivers testdata)" || { gofmt -d cmd agent config dashboards drivers testdata; exit 1; }
 	go vet ./... ./testdata/peer ./testdata/bench
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... ./testdata/peer ./testdata/bench
 

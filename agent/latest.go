@@ -60,6 +60,17 @@ func (l *Latest) update(p *Poll) {
 	s.Readings = append(s.Readings[:0], p.Readings...)
 }
 
+// Devices returns the devices that there are, in the order of the configuration.
+func (l *Latest) Devices() []*Device {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := make([]*Device, len(l.devices))
+	for i, s := range l.devices {
+		all[i] = s.Device
+	}
+	return all
+}
+
 // All returns how every device stands, in the order of the configuration. The
 // result is the caller's.
 func (l *Latest) All() []Status {

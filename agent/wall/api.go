@@ -1,9 +1,13 @@
 package wall
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,23 +18,28 @@ import (
 // shows them shows the building's clock whatever zone he is in; a missing
 // value is a missing member.
 
+// A descriptionJSON is what a device is.
+type descriptionJSON struct {
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Class   string            `json:"class"`
+	Profile string            `json:"profile,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Feeds   []string          `json:"feeds,omitempty"`
+	Every   float64           `json:"every_seconds"`
+}
+
 // A deviceJSON is a device and how it stands.
 type deviceJSON struct {
-	ID       string            `json:"id"`
-	Name     string            `json:"name"`
-	Class    string            `json:"class"`
-	Profile  string            `json:"profile,omitempty"`
-	Labels   map[string]string `json:"labels,omitempty"`
-	Feeds    []string          `json:"feeds,omitempty"`
-	Every    float64           `json:"every_seconds"`
-	Up       bool              `json:"up"`
-	Since    time.Time         `json:"since,omitzero"`  // when up became what it is
-	Polled   time.Time         `json:"polled,omitzero"` // zero before the first poll
-	Age      *float64          `json:"age_seconds,omitempty"`
-	Failures int               `json:"failures,omitempty"` // polls in a row without an answer
-	Err      string            `json:"err,omitempty"`
-	Next     time.Time         `json:"next,omitzero"`
-	Readings []readingJSON     `json:"readings,omitempty"` // of the last poll; only when one device is asked for
+	descriptionJSON
+	Up       bool          `json:"up"`
+	Since    time.Time     `json:"since,omitzero"`  // when up became what it is
+	Polled   time.Time     `json:"polled,omitzero"` // zero before the first poll
+	Age      *float64      `json:"age_seconds,omitempty"`
+	Failures int           `json:"failures,omitempty"` // polls in a row without an answer
+	Err      string        `json:"err,omitempty"`
+	Next     time.Time     `json:"next,omitzero"`
+	Readings []readingJSON `json:"readings,omitempty"` // of the last poll; only when one device is asked for
 }
 
 // A readingJSON is one reading of the last poll.
@@ -48,12 +57,13 @@ type readingJSON struct {
 	Trend       bool     `json:"trend,omitempty"` // /api/v1/trend knows the last hour and day of it
 }
 
+func describe(d *agent.Device) descriptionJSON {
+	return descriptionJSON{d.ID, d.Name, d.Class, d.Profile, labels(d), d.Carries(), d.Every.Seconds()}
+}
+
 func asDevice(s *agent.Status, now time.Time) deviceJSON {
-	d := s.Device
-	out := deviceJSON{
-		ID: d.ID, Name: d.Name, Class: d.Class, Profile: d.Profile, Labels: labels(d), Feeds: d.Carries(), Every: d.Every.Seconds(),
-		Up: s.Up, Since: local(s.Since), Polled: local(s.Polled), Failures: s.Failures, Next: local(s.Next),
-	}
+	out := deviceJSON{descriptionJSON: describe(s.Device), Up: s.Up, Since: stamp(s.Since), Polled: stamp(s.Polled),
+		Failures: s.Failures, Next: stamp(s.Next)}
 	if !s.Polled.IsZero() {
 		out.Age = new(now.Sub(s.Polled).Seconds())
 	}
@@ -84,12 +94,97 @@ func asReading(r *agent.Reading) readingJSON {
 	return out
 }
 
-// local keeps the zero time zero.
-func local(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
+// A siteJSON is what there is to look at.
+type siteJSON struct {
+	Time    time.Time `json:"time"`
+	Site    string    `json:"site"`
+	Agent   string    `json:"agent"`
+	Version string    `json:"version"`
+	Devices int       `json:"devices"`
+	Up      int       `json:"up"`
+	Rooms   []string  `json:"rooms"`
+	Classes []string  `json:"classes"`
+}
+
+func (s *Server) site(w http.ResponseWriter, _ *http.Request) {
+	o := &s.options
+	out := siteJSON{Time: stamp(time.Now()), Site: o.Site, Agent: o.Name, Version: o.Version}
+	rooms, classes := map[string]bool{}, map[string]bool{}
+	for _, d := range o.Agent.Latest.All() {
+		out.Devices++
+		if d.Up {
+			out.Up++
+		}
+		classes[d.Device.Class] = true
+		if room := labels(d.Device)["room"]; room != "" {
+			rooms[room] = true
+		}
 	}
-	return t.Local()
+	out.Rooms, out.Classes = slices.Sorted(maps.Keys(rooms)), slices.Sorted(maps.Keys(classes))
+	reply(w, http.StatusOK, out)
+}
+
+// A trendJSON is the last hour or day of a point in equal buckets, the oldest
+// first; a bucket without a reading is null.
+type trendJSON struct {
+	Device  string     `json:"device"`
+	Metric  string     `json:"metric"`
+	Channel string     `json:"channel,omitempty"`
+	Range   string     `json:"range"`
+	From    time.Time  `json:"from"` // when the first bucket begins
+	Step    float64    `json:"step_seconds"`
+	Min     []*float64 `json:"min"`
+	Mean    []*float64 `json:"mean"`
+	Max     []*float64 `json:"max"`
+}
+
+// A Trend is a stretch of equal buckets, the oldest first; where there was no
+// reading all three values are NaN.
+type Trend struct {
+	From           time.Time // when the first bucket begins
+	Step           time.Duration
+	Min, Mean, Max []float64
+}
+
+func (s *Server) trend(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	out := trendJSON{Device: q.Get("device"), Metric: q.Get("metric"), Channel: q.Get("channel"), Range: cmp.Or(q.Get("range"), "hour")}
+	switch {
+	case s.options.Trend == nil:
+		refuse(w, http.StatusNotFound, "this agent keeps no trends")
+		return
+	case out.Device == "" || out.Metric == "":
+		refuse(w, http.StatusBadRequest, "a trend needs a device and a metric; write ?device=ups-a&metric=input_voltage&channel=L1")
+		return
+	case out.Range != "hour" && out.Range != "day":
+		refuse(w, http.StatusBadRequest, "range is %q; write hour or day", out.Range)
+		return
+	}
+	t, ok := s.options.Trend(out.Device, out.Metric, out.Channel, out.Range == "day")
+	if !ok {
+		refuse(w, http.StatusNotFound, "there is no trend of %s %s %s; those readings of /api/v1/device/ID have one that say so", out.Device, out.Metric, out.Channel)
+		return
+	}
+	out.From, out.Step = stamp(t.From), t.Step.Seconds()
+	out.Min, out.Mean, out.Max = gaps(t.Min), gaps(t.Mean), gaps(t.Max)
+	reply(w, http.StatusOK, out)
+}
+
+// gaps makes null of NaN, which JSON does not know, and leaves of a value the
+// digits that a trend has.
+func gaps(values []float64) []*float64 {
+	out := make([]*float64, len(values))
+	for i, v := range values {
+		if agent.Finite(v) {
+			v = float64(float32(v))
+			if v != 0 {
+				scale := math.Pow(10, 5-math.Floor(math.Log10(math.Abs(v))))
+				v = math.Round(v*scale) / scale
+			}
+			out[i] = &v
+		}
+	}
+	return out
 }
 
 func (s *Server) devices(w http.ResponseWriter, _ *http.Request) {
@@ -110,9 +205,26 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	}
 	out := asDevice(&status, time.Now())
 	for i := range status.Readings {
-		out.Readings = append(out.Readings, asReading(&status.Readings[i]))
+		reading := asReading(&status.Readings[i])
+		reading.Trend = s.options.Trend != nil && Shows(status.Readings[i].Point)
+		out.Readings = append(out.Readings, reading)
 	}
 	reply(w, http.StatusOK, out)
+}
+
+// asPath and asEvent give times the building's zone.
+func asPath(p agent.Path) agent.Path {
+	p.Time, p.Since = stamp(p.Time), stamp(p.Since)
+	p.Nodes = slices.Clone(p.Nodes)
+	for i := range p.Nodes {
+		p.Nodes[i].Since = stamp(p.Nodes[i].Since)
+	}
+	return p
+}
+
+func asEvent(e agent.Event) agent.Event {
+	e.Began, e.Ended, e.Acked = stamp(e.Began), stamp(e.Ended), stamp(e.Acked)
+	return e
 }
 
 func (s *Server) path(w http.ResponseWriter, _ *http.Request) {
@@ -120,7 +232,7 @@ func (s *Server) path(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "this agent knows no power path")
 		return
 	}
-	reply(w, http.StatusOK, s.options.Path())
+	reply(w, http.StatusOK, asPath(s.options.Path()))
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
@@ -133,9 +245,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "%v", err)
 		return
 	}
-	events := s.options.Events(q)
-	if events == nil {
-		events = []agent.Event{}
+	events := []agent.Event{}
+	for _, e := range s.options.Events(q) {
+		events = append(events, asEvent(e))
 	}
 	reply(w, http.StatusOK, events)
 }
@@ -173,13 +285,17 @@ func eventQuery(r *http.Request) (q agent.EventQuery, err error) {
 
 // reply answers with v as JSON.
 func reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(append(encoded(v), '\n'))
+}
+
+func encoded(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // what is ours always can be JSON
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	w.Write(append(text, '\n'))
+	return text
 }
 
 // refuse answers {"error": "..."}.

@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,15 +42,24 @@ type Options struct {
 	Agent  *agent.Agent
 	Log    *slog.Logger
 
+	Site    string // what the pages call it
+	Name    string // of the agent
+	Version string // of the program
+	Files   fs.FS  // the pages and what they need; nil for none
+	Live    *Live  // observes the agent; nil for one that has seen nothing
+
 	// What others know; nil where there is nobody who does.
-	Path   func() agent.Path                        // what the building stands on now
-	Events func(agent.EventQuery) []agent.Event     // newest first
-	Ack    func(id, by string) (agent.Event, error) // somebody looks at it
+	Trend  func(device, metric, channel string, day bool) (Trend, bool) // up to now
+	Path   func() agent.Path                                            // what the building stands on now
+	Events func(agent.EventQuery) []agent.Event                         // newest first
+	Ack    func(id, by string) (agent.Event, error)                     // somebody looks at it
 }
 
 // A Server answers until it is closed.
 type Server struct {
 	options Options
+	pages   *pages
+	stream  *stream
 	http    *http.Server
 	address string
 	done    chan struct{}
@@ -73,7 +83,11 @@ func Listen(o Options) (*Server, error) {
 
 // serveOn starts a server on l, which it closes in the end.
 func serveOn(l net.Listener, o Options) *Server {
-	s := &Server{options: o, address: l.Addr().String(), done: make(chan struct{}), known: map[[sha256.Size]byte]bool{}}
+	if o.Live == nil {
+		o.Live = NewLive()
+	}
+	s := &Server{options: o, pages: newPages(o.Files), address: l.Addr().String(), done: make(chan struct{}), known: map[[sha256.Size]byte]bool{}}
+	s.stream = &stream{s: s, clients: map[chan []byte]bool{}}
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -99,6 +113,7 @@ func (s *Server) Addr() string { return s.address }
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	s.stream.stop()
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = s.http.Close()
@@ -113,12 +128,20 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	for pattern, answer := range map[string]http.HandlerFunc{
+		"GET /api/v1/site":        s.site,
 		"GET /api/v1/devices":     s.devices,
 		"GET /api/v1/device/{id}": s.device,
 		"GET /api/v1/path":        s.path,
 		"GET /api/v1/events":      s.events,
+		"GET /api/v1/trend":       s.trend,
+		"GET /api/v1/stream":      s.serveStream,
 	} {
 		mux.Handle(pattern, s.private(answer))
+	}
+	if s.pages.files != nil {
+		for _, pattern := range []string{"GET /{$}", "GET /desk", "GET /desk/{device}", "GET /assets/"} {
+			mux.Handle(pattern, s.private(http.HandlerFunc(s.pages.serve)))
+		}
 	}
 	mux.Handle("GET /metrics", s.private(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

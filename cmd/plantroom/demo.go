@@ -24,6 +24,7 @@ type demoCmd struct {
 	Influx   string        `help:"An InfluxDB to write to as well, into its database facility." placeholder:"URL"`
 	For      time.Duration `help:"Stop after this long; without it, on Ctrl-C." placeholder:"DURATION"`
 	MQTT     string        `name:"mqtt" help:"Where the demo's own broker listens; a free port where that one is taken." default:"127.0.0.1:1883" placeholder:"HOST:PORT"`
+	Wall     string        `help:"Where the demo's wall is looked at; a free port where that one is taken." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Every    time.Duration `help:"How often each device is polled." default:"1s"`
 }
 
@@ -68,7 +69,11 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 			return err
 		}
 	}
-	broker, taken, err := brokerAddress(cmd.MQTT)
+	broker, taken, err := freeAddress("--mqtt", cmd.MQTT)
+	if err != nil {
+		return err
+	}
+	screen, walled, err := freeAddress("--wall", cmd.Wall)
 	if err != nil {
 		return err
 	}
@@ -80,7 +85,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 	path := filepath.Join(dir, "site.yaml")
 	own := filepath.Join(dir, "profiles", sim.FreeCoolingFile)
 	err = errors.Join(os.Mkdir(filepath.Dir(own), 0o700), os.WriteFile(own, []byte(sim.FreeCooling), 0o600),
-		os.WriteFile(path, demoConfig(facility, addresses, broker, cmd), 0o600))
+		os.WriteFile(path, demoConfig(facility, addresses, broker, screen, cmd), 0o600))
 	if err != nil {
 		return err
 	}
@@ -94,11 +99,16 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer s.close()
+	v.power = s.power
 
 	host, port, _ := net.SplitHostPort(s.broker().Addr())
 	if taken {
 		v.tell("MQTT", fmt.Sprintf("%s is taken, so the broker listens on %s", cmd.MQTT, s.broker().Addr()))
 	}
+	if walled {
+		v.tell("Wall", fmt.Sprintf("%s is taken, so the wall is elsewhere", cmd.Wall))
+	}
+	v.tell("Wall", fmt.Sprintf("http://%s/ and http://%[1]s/desk", s.wall.Addr()))
 	v.tell("Watch", fmt.Sprintf("mosquitto_sub -h %s -p %s -t 'plantroom/#' -v", host, port))
 	if cmd.Influx != "" {
 		v.tell("InfluxDB", cmd.Influx+", database facility")
@@ -169,7 +179,7 @@ func serveFacility(f *sim.Facility) (addresses map[string]string, servers []*sim
 }
 
 // demoConfig writes the configuration as a person would.
-func demoConfig(f *sim.Facility, addresses map[string]string, broker string, cmd *demoCmd) []byte {
+func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen string, cmd *demoCmd) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The facility that plantroom demo simulates, for as long as it runs.\nsite: demo\nagent: edge-1\n")
 	fmt.Fprintf(&b, "profiles: [profiles]\noutputs:\n")
@@ -177,6 +187,7 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker string, cmd
 	if cmd.Influx != "" {
 		fmt.Fprintf(&b, "  influx: {url: %q, bucket: facility}\n", cmd.Influx)
 	}
+	fmt.Fprintf(&b, "wall: {listen: %q}\n", screen)
 	const bus = "generators"
 	var devices bytes.Buffer
 	unit := 0
@@ -203,23 +214,41 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker string, cmd
 		}
 		devices.WriteString("}\n")
 	}
+	b.WriteString("nodes:\n")
+	for _, n := range f.Nodes {
+		fmt.Fprintf(&b, "  - {id: %s, name: %s, kind: %s", n.ID, n.Name, n.Kind)
+		var labels []string
+		if n.Room != "" {
+			labels = append(labels, "room: "+n.Room)
+		}
+		if n.Load != "" {
+			labels = append(labels, "load: "+n.Load)
+		}
+		if labels != nil {
+			fmt.Fprintf(&b, ", labels: {%s}", strings.Join(labels, ", "))
+		}
+		if n.Feeds != nil {
+			fmt.Fprintf(&b, ", feeds: [%s]", strings.Join(n.Feeds, ", "))
+		}
+		b.WriteString("}\n")
+	}
 	b.WriteString("devices:\n")
 	devices.WriteTo(&b)
 	return b.Bytes()
 }
 
-// brokerAddress returns the address where the broker is to listen: a free port
-// beside it where the one that is wanted is taken.
-func brokerAddress(want string) (address string, taken bool, err error) {
+// freeAddress returns the address where a server of the demo is to listen: a
+// free port beside it where the one that is wanted is taken.
+func freeAddress(flag, want string) (address string, taken bool, err error) {
 	host, _, err := net.SplitHostPort(want)
 	if err != nil {
-		return "", false, exitError{fmt.Errorf("--mqtt %s: %w; write HOST:PORT", want, err), exitFaults}
+		return "", false, exitError{fmt.Errorf("%s %s: %w; write HOST:PORT", flag, want, err), exitFaults}
 	}
 	l, err := net.Listen("tcp", want)
 	if err != nil {
 		taken = true
 		if l, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
-			return "", false, fmt.Errorf("listen for MQTT on %s: %w", host, err)
+			return "", false, fmt.Errorf("%s: listen on %s: %w", flag, host, err)
 		}
 	}
 	defer l.Close()

@@ -77,7 +77,9 @@ func startDemo(t *testing.T, args ...string) (*transcript, func() int) {
 	ctx, stop := context.WithCancel(t.Context())
 	out := &transcript{}
 	code := make(chan int, 1)
-	go func() { code <- run(ctx, append([]string{"demo", "--mqtt", "127.0.0.1:0"}, args...), out, out) }()
+	go func() {
+		code <- run(ctx, append([]string{"demo", "--mqtt", "127.0.0.1:0", "--wall", "127.0.0.1:0"}, args...), out, out)
+	}()
 	end := sync.OnceValue(func() int { stop(); return <-code })
 	t.Cleanup(func() { end() })
 	return out, end
@@ -213,10 +215,10 @@ func TestDemoFindsAPort(t *testing.T) {
 	}
 	defer l.Close()
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"demo", "--for", "1s", "--mqtt", l.Addr().String()}, &out, &out); code != 0 {
+	if code := run(t.Context(), []string{"demo", "--for", "1s", "--mqtt", l.Addr().String(), "--wall", l.Addr().String()}, &out, &out); code != 0 {
 		t.Fatalf("exit %d:\n%s", code, &out)
 	}
-	for _, want := range []string{l.Addr().String() + " is taken, so the broker listens on 127.0.0.1:", "plantroom demo stops after 1", "19 of 19 devices up"} {
+	for _, want := range []string{l.Addr().String() + " is taken, so the broker listens on 127.0.0.1:", l.Addr().String() + " is taken, so the wall is elsewhere", "plantroom demo stops after 1", "19 of 19 devices up"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("not said: %q in\n%s", want, &out)
 		}
@@ -232,7 +234,8 @@ func TestDemoMistakes(t *testing.T) {
 	}{
 		{"--scenario fire", exitFaults, `must be one of "` + strings.Join(sim.Scenarios(), `","`) + `"`},
 		{"--speed 0", exitFaults, "--speed is 0; it must be above 0 and at most 1000"},
-		{"--mqtt 1883", exitFaults, "write HOST:PORT"},
+		{"--mqtt 1883", exitFaults, "--mqtt 1883: address 1883: missing port in address; write HOST:PORT"},
+		{"--wall 8080", exitFaults, "--wall 8080: address 8080: missing port in address; write HOST:PORT"},
 		{"--every 50ms", exitFaults, "every"},
 		{"--influx http://127.0.0.1:1", exitFailure, "create the database facility"},
 	} {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"plantroom/agent"
+	"plantroom/agent/power"
 	"plantroom/drivers/sim"
 )
 
@@ -26,12 +27,14 @@ type demoView struct {
 	out      io.Writer
 	facility *sim.Facility
 	cmd      *demoCmd
+	power    *power.Network // of the station that is shown
 	started  time.Time
 	height   func() (width, height int) // nil when there is no terminal
 	color    bool
 
 	told   []string // what to type, and where things are
 	shown  map[string]string
+	stands string // what the building was last seen to stand on
 	allUp  bool
 	events []string // the latest changes, oldest first
 
@@ -147,7 +150,7 @@ func (v *demoView) live(ctx context.Context, a *agent.Agent, done <-chan error) 
 				v.draw(all, a.Stats())
 			case now.Sub(summary) >= demoSummary:
 				summary = now
-				fmt.Fprintf(v.out, "%s  %s; %s; %d polls, %d failed\n", now.Format(time.TimeOnly), upCount(all), headline(all), a.Stats().Polls, a.Stats().Failures)
+				fmt.Fprintf(v.out, "%s  %s; %s; %d polls, %d failed\n", now.Format(time.TimeOnly), upCount(all), headline(v.power.Path(), all), a.Stats().Polls, a.Stats().Failures)
 			}
 		}
 	}
@@ -188,6 +191,12 @@ func (v *demoView) look(all []agent.Status) {
 		}
 		if s.Device.Class == "switchboard" && s.Up {
 			v.change(s.Device, "voltage", boardState(s))
+		}
+	}
+	if path := v.power.Path(); path.On != agent.NoData {
+		if now := path.On.String() + " " + strings.Join(path.Sources, " "); now != v.stands {
+			v.stands = now
+			v.event(path.Headline.EN)
 		}
 	}
 	if up == len(all) && !v.allUp {
@@ -237,7 +246,9 @@ func (v *demoView) draw(all []agent.Status, stats agent.Stats) {
 	}
 	add("%s  scenario %s, %s%s", v.paint("plantroom demo", bold), v.cmd.Scenario, clock(v.facility.Now()), speed)
 	add("%s; %d polls, %d failed, %d skipped", upCount(all), stats.Polls, stats.Failures, stats.Skipped)
-	add("%s", v.paint(headline(all), bold))
+	path := v.power.Path()
+	add("%s", v.paint(headline(path, all), bold))
+	add("%s", path.Detail.EN)
 	add("")
 	add("%s", v.paint(fmt.Sprintf("%-17s %-13s %6s  %s", "DEVICE", "STATE", "AGE", "MEASURED"), dim))
 	for i := range all {
@@ -502,27 +513,14 @@ func keyFigures(s *agent.Status) string {
 	return strings.Join(f, "  ")
 }
 
-// headline says in a few words how the building is: what feeds it, and whether
-// its cooling runs.
-func headline(all []agent.Status) string {
-	power := "on mains"
-	left, onBattery := math.Inf(1), 0
+// headline says how the building is: what it stands on, and whether its
+// cooling runs.
+func headline(path agent.Path, all []agent.Status) string {
 	running, units := 0, 0
 	warmest := math.Inf(-1)
 	for i := range all {
 		s := &all[i]
 		switch s.Device.Class {
-		case "ats":
-			if stated(s, "selected_source") == "b" {
-				power = "on generator"
-			}
-		case "ups":
-			if stated(s, "status") == "on_battery" {
-				onBattery++
-				if v, ok := measured(s, "battery_runtime"); ok {
-					left = min(left, v)
-				}
-			}
 		case "cooling":
 			units++
 			if stated(s, "status") == "running" {
@@ -536,13 +534,7 @@ func headline(all []agent.Status) string {
 			}
 		}
 	}
-	if onBattery > 0 {
-		power = "ON BATTERY"
-		if !math.IsInf(left, 1) {
-			power += fmt.Sprintf(", %.0f min left", left/60)
-		}
-	}
-	text := fmt.Sprintf("%s; %d of %d cooling units run", power, running, units)
+	text := fmt.Sprintf("%s %d of %d cooling units run", path.Headline.EN, running, units)
 	if !math.IsInf(warmest, -1) {
 		text += fmt.Sprintf(", cold aisle %.1f °C", warmest)
 	}

@@ -34,8 +34,12 @@ var layers = map[string][]string{
 	"drivers/snmp":   {"agent", "config"},
 	"drivers/sim":    {"agent", "config"},
 	"drivers":        {"agent", "config", "drivers/modbus", "drivers/snmp"},
+	// What screens show is files.
+	"dashboards": nil,
+	// A dashboard draws the catalogue: its units, words and descriptions.
+	"dashboards/grafana": {"agent", "config"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/wall", "config", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/trend", "agent/wall", "config", "dashboards", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

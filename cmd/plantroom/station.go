@@ -16,8 +16,10 @@ import (
 	"plantroom/agent/mqtt"
 	"plantroom/agent/power"
 	"plantroom/agent/queue"
+	"plantroom/agent/trend"
 	"plantroom/agent/wall"
 	"plantroom/config"
+	"plantroom/dashboards"
 	"plantroom/drivers"
 )
 
@@ -32,8 +34,16 @@ type station struct {
 	plan    *drivers.Plan
 	outputs []*output
 	queues  config.Queue // what the queues were opened with
+	trends  *trend.Store
+	live    *wall.Live
 	wall    *wall.Server // nil for none
-	walled  *config.Wall // what it was made from
+	walled  wallFrom
+}
+
+// wallFrom is what a wall is made from.
+type wallFrom struct {
+	site, agent string
+	wall        *config.Wall // nil for none
 }
 
 // An output is a sink with its queue, and for an embedded broker that too.
@@ -85,7 +95,15 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.agent.Observe(s.power.Observe) // so that what the building stands on is known before what follows from it
 	s.agent.Observe(s.events.Observe)
 	s.report(&agent.Device{ID: config.SiteID, Name: site.Name, Class: "site", Every: siteEvery}, s.power.Site)
-	if err := s.serveWall(site.Wall); err != nil {
+	file := ""
+	if site.State != "" {
+		file = filepath.Join(site.State, "trend", "trends")
+	}
+	s.trends = trend.Open(file, wall.Shows, log)
+	s.live = wall.NewLive()
+	s.agent.Observe(s.trends.Observe)
+	s.agent.Observe(s.live.Observe)
+	if err := s.serveWall(site); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -162,29 +180,44 @@ func (s *station) setup(site *config.Site) events.Setup {
 	return setup
 }
 
-// serveWall makes the wall what it is to be, nil for none.
-func (s *station) serveWall(w *config.Wall) (err error) {
-	if reflect.DeepEqual(w, s.walled) {
+// serveWall makes the wall what it is to be, none where the site has none.
+func (s *station) serveWall(site *config.Site) (err error) {
+	from := wallFrom{site.Name, site.Agent, site.Wall}
+	if reflect.DeepEqual(from, s.walled) {
 		return nil
 	}
 	if s.wall != nil {
 		s.wall.Close()
-		s.wall, s.walled = nil, nil
+		s.wall = nil
 	}
-	if w == nil {
+	s.walled = wallFrom{}
+	if from.wall == nil {
 		return nil
 	}
 	users := map[string]string{}
-	for name, hash := range w.Users {
+	for name, hash := range from.wall.Users {
 		users[name] = hash.Reveal()
 	}
-	s.wall, err = wall.Listen(wall.Options{Listen: w.Listen, Token: w.Token.Reveal(), Users: users, Agent: s.agent, Path: s.power.Path,
-		Events: s.events.Events, Ack: s.events.Ack, Log: s.log})
+	s.wall, err = wall.Listen(wall.Options{
+		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
+		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
+		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Ack: s.events.Ack,
+	})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
 	}
-	s.walled = w
+	s.walled = from
 	return nil
+}
+
+// trend returns the last day or hour of a point.
+func (s *station) trend(device, metric, channel string, day bool) (wall.Trend, bool) {
+	last := s.trends.Hour
+	if day {
+		last = s.trends.Day
+	}
+	t, ok := last(device, metric, channel, time.Now())
+	return wall.Trend(t), ok
 }
 
 // apply makes a running station that of another configuration. After an error
@@ -217,7 +250,7 @@ func (s *station) apply(site *config.Site) error {
 	for _, o := range gone {
 		s.closeOutput(o)
 	}
-	return errors.Join(err, s.serveWall(site.Wall))
+	return errors.Join(err, s.serveWall(site))
 }
 
 // make returns the outputs of a site. Those that the station has are taken
@@ -415,6 +448,11 @@ func (s *station) close() {
 	if s.events != nil {
 		if err := s.events.Close(); err != nil {
 			s.log.Error("the log of events is not closed in order", "err", err)
+		}
+	}
+	if s.trends != nil {
+		if err := s.trends.Close(); err != nil {
+			s.log.Error("trends are not kept", "err", err)
 		}
 	}
 	for _, o := range s.outputs {

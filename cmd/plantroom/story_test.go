@@ -57,7 +57,7 @@ func newStory(t *testing.T, scenario, more string) *story {
 	if err := os.Mkdir(filepath.Dir(own), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	text := string(demoConfig(f, addresses, "127.0.0.1:0", &demoCmd{Every: time.Second})) + "state: state\n" + more
+	text := string(demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second})) + "state: state\n" + more
 	for name, text := range map[string]string{own: sim.FreeCooling, filepath.Join(dir, "site.yaml"): text} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -2,19 +2,26 @@ package sim
 
 import "math"
 
-// addDevices makes the devices, in the order in which power flows.
+// addDevices makes the devices, in the order in which power flows, and what is
+// before and behind them.
 func (f *Facility) addDevices() {
+	f.Nodes = []Node{
+		{ID: "utility", Name: "Utility", Kind: "utility", Feeds: []string{"feed"}},
+		{ID: "servers", Name: "Servers", Kind: "load", Room: "hall", Load: "it"},
+		{ID: "desks", Name: "Office desks", Kind: "load", Room: "office", Load: "office"},
+		{ID: "lighting", Name: "Lighting", Kind: "load", Load: "lighting"},
+	}
 	for _, d := range []Device{
 		{ID: "feed", Name: "Utility feed", Profile: "janitza-umg", Class: "switchboard", Room: "substation", Feeds: []string{"msb"}},
-		{ID: "msb", Name: "Main switchboard", Profile: "schneider-pm5000", Class: "switchboard", Room: "switch-room", Feeds: []string{"ats-1"}},
+		{ID: "msb", Name: "Main switchboard", Profile: "schneider-pm5000", Class: "switchboard", Room: "switch-room", Feeds: []string{"ats-1", "lighting"}},
 		{ID: "gen-1", Name: "Generator 1", Profile: "deepsea-gencomm", Class: "generator", Room: "generator-room", Feeds: []string{"ats-1"}, Gateway: true},
 		{ID: "gen-2", Name: "Generator 2", Profile: "comap-intelilite", Class: "generator", Room: "generator-room", Feeds: []string{"ats-2"}, Gateway: true},
 		{ID: "ats-1", Name: "ATS 1", Profile: "apc-rack-ats", Class: "ats", Room: "switch-room", Feeds: []string{"ats-2"}},
 		{ID: "ats-2", Name: "ATS 2", Profile: "apc-rack-ats", Class: "ats", Room: "switch-room",
 			Feeds: []string{"ups-a", "ups-b", "ups-office", "cooling-1", "cooling-2"}},
-		{ID: "ups-a", Name: "UPS A", Profile: "eaton-xups", Class: "ups", Room: "ups-room", Feed: "A"},
-		{ID: "ups-b", Name: "UPS B", Profile: "rfc1628-ups", Class: "ups", Room: "ups-room", Feed: "B"},
-		{ID: "ups-office", Name: "Office UPS", Profile: "apc-powernet-ups", Class: "ups", Room: "office"},
+		{ID: "ups-a", Name: "UPS A", Profile: "eaton-xups", Class: "ups", Room: "ups-room", Feed: "A", Feeds: []string{"servers"}},
+		{ID: "ups-b", Name: "UPS B", Profile: "rfc1628-ups", Class: "ups", Room: "ups-room", Feed: "B", Feeds: []string{"servers"}},
+		{ID: "ups-office", Name: "Office UPS", Profile: "apc-powernet-ups", Class: "ups", Room: "office", Feeds: []string{"desks"}},
 		{ID: "cooling-1", Name: "Cooling unit 1", Profile: "free-cooling", Class: "cooling", Room: "hall"},
 		{ID: "cooling-2", Name: "Cooling unit 2", Profile: "free-cooling", Class: "cooling", Room: "hall"},
 		{ID: "climate-outdoor", Name: "Outdoors", Profile: "hwg-ste", Class: "climate", Room: "outdoors"},

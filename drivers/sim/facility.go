@@ -17,13 +17,13 @@ type Options struct {
 
 // A Facility is the building of a web host with about 80 kW of servers:
 //
-//	utility - feed - msb -+- lighting and offices
+//	utility - feed - msb -+- lighting
 //	                      |
 //	                   a  v
 //	                    ats-1 --+ a
 //	           gen-1 - b        v
-//	                          ats-2 -+- ups-a, ups-b (the servers, half each)
-//	                 gen-2 - b       +- ups-office
+//	                          ats-2 -+- ups-a, ups-b - servers (half each)
+//	                 gen-2 - b       +- ups-office - desks
 //	                                 +- cooling-1, cooling-2
 //
 // On each transfer switch source a is the way of the mains and source b a
@@ -34,6 +34,7 @@ type Options struct {
 // One goroutine owns a Facility; its devices' Boards may be read by any.
 type Facility struct {
 	Devices []*Device
+	Nodes   []Node
 
 	now   time.Duration // since the start
 	rest  time.Duration // stepped and not simulated yet, less than a tick
@@ -80,6 +81,15 @@ type Device struct {
 	Feeds    []string
 	Gateway  bool // reached through the gateway that the generators share
 	*Board
+}
+
+// A Node is a part of the facility that has power and shows nothing.
+type Node struct {
+	ID, Name string
+	Kind     string // utility or load
+	Room     string // "" for the building as a whole
+	Load     string // of a load: it, office or lighting
+	Feeds    []string
 }
 
 // A Transition is something that happened, as the facility itself knows it.

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plantroom/config"
+	"plantroom/dashboards/grafana"
+	"plantroom/testdata/peer"
+)
+
+// A grafanaQuery is a query of a dashboard, and what it is for.
+type grafanaQuery struct{ dashboard, of, text string }
+
+// grafanaQueries returns all that the dashboards ask: variables first, in the
+// order in which Grafana asks them.
+func grafanaQueries(t *testing.T) (all []grafanaQuery) {
+	t.Helper()
+	made, err := grafana.Dashboards(grafana.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type target struct{ Query string }
+	for _, d := range made {
+		var board struct {
+			Templating struct {
+				List []struct {
+					Type, Name string
+					Query      string
+				}
+			}
+			Annotations struct {
+				List []struct {
+					Name   string
+					Target target
+				}
+			}
+			Panels []struct {
+				Type, Title string
+				Targets     []target
+			}
+		}
+		if err := json.Unmarshal(d.JSON, &board); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range board.Templating.List {
+			if v.Type == "query" {
+				all = append(all, grafanaQuery{d.Name, "variable " + v.Name, v.Query})
+			}
+		}
+		for _, a := range board.Annotations.List {
+			all = append(all, grafanaQuery{d.Name, "annotation " + a.Name, a.Target.Query})
+		}
+		for _, p := range board.Panels {
+			if p.Type != "row" && len(p.Targets) == 0 {
+				t.Errorf("%s: panel %s asks nothing", d.Name, p.Title)
+			}
+			for i, q := range p.Targets {
+				all = append(all, grafanaQuery{d.Name, fmt.Sprintf("panel %s, %c", p.Title, 'A'+i), q.Query})
+			}
+		}
+	}
+	return all
+}
+
+// firstValue is the first column of an answer that the query asked for; before
+// it are the measurement, the tags and the time, or of tags their key.
+const firstValue = 3
+
+// asked puts into a query what Grafana does.
+func asked(q string, from, to time.Time, variables map[string][]string) string {
+	q = strings.ReplaceAll(q, "$timeFilter", fmt.Sprintf("time >= %dms and time <= %dms", from.UnixMilli(), to.UnixMilli()))
+	q = strings.ReplaceAll(q, "$__interval", "1s")
+	for name, values := range variables {
+		text := strings.Join(values, "|")
+		if len(values) > 1 {
+			text = "(" + text + ")"
+		}
+		q = strings.ReplaceAll(q, "$"+name, text)
+	}
+	return q
+}
+
+// TestDashboardsHaveData: every query of every dashboard returns data from what
+// the demo writes while the mains fail.
+func TestDashboardsHaveData(t *testing.T) {
+	t.Parallel()
+	db := peer.StartInfluxDB(t)
+	from := time.Now()
+	out, end := startDemo(t, "--scenario", "mains-failure", "--speed", "20", "--every", "200ms", "--influx", db.URL)
+	out.await(t, "Generator 1: status cooling_down -> stopped", 60*time.Second)
+	peer.Until(t, "the agent has reported on itself twice", func() bool { return db.Count(t, `SELECT count(polls) FROM agent`) > 1 })
+	end()
+	writeEvents(t, db, from)
+	to := time.Now()
+
+	variables := map[string][]string{}
+	board := ""
+	for _, q := range grafanaQueries(t) {
+		if q.dashboard != board {
+			board, variables = q.dashboard, map[string][]string{}
+		}
+		name, variable := strings.CutPrefix(q.of, "variable ")
+		values := map[string][]string{} // by column
+		if text := db.Query(t, asked(q.text, from, to, variables)); text != "" {
+			head, _, _ := strings.Cut(text, "\n")
+			for _, row := range rows(t, text) {
+				for i, column := range strings.Split(head, ",") {
+					if i >= firstValue && row[i] != "" {
+						values[column] = append(values[column], row[i])
+					}
+				}
+			}
+			for _, column := range strings.Split(head, ",")[firstValue:] {
+				if len(values[column]) == 0 {
+					t.Errorf("%s: %s: no data in the column %s: %s", q.dashboard, q.of, column, q.text)
+				}
+			}
+		} else {
+			t.Errorf("%s: %s: no data: %s", q.dashboard, q.of, q.text)
+		}
+		if variable {
+			found := values["value"]
+			slices.Sort(found)
+			variables[name] = slices.Compact(found)
+			if name == "room" { // as all rooms are asked for
+				variables[name] = []string{".*"}
+			}
+		}
+	}
+}
+
+// writeEvents writes two events and a test as the agent does.
+func writeEvents(t *testing.T, db *peer.InfluxDB, at time.Time) {
+	t.Helper()
+	lines := ""
+	for i, e := range []string{
+		`events,class=ups,device=ups-a,kind=state,metric=status,room=ups-room,site=demo id="1",text="UPS A is on battery",text_cs="x",severity="alarm",severity_code=2i,state="on_battery",active=false,duration=9.5`,
+		`events,class=generator,device=gen-1,kind=state,metric=status,room=generator-room,site=demo id="2",text="Generator 1 runs",text_cs="x",severity="warning",severity_code=1i,state="running",active=false,duration=200`,
+		`events,kind=test,site=demo id="3",text="Monthly test under load: passed",text_cs="x",severity="info",severity_code=0i,state="passed",active=false,duration=900`,
+	} {
+		lines += fmt.Sprintf("%s %d\n", e, at.UnixMilli()+int64(i+1))
+	}
+	resp, err := http.Post(db.URL+"/write?"+url.Values{"db": {"facility"}, "precision": {"ms"}}.Encode(), "text/plain", strings.NewReader(lines))
+	if err != nil || resp.StatusCode != http.StatusNoContent {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+}
+
+// eventFields are the fields and tags of the measurement events.
+var eventFields = []string{"text", "severity_code", "state", "duration", "device", "kind", "site"}
+
+// TestDashboardsKnowTheCatalogue: the queries name no measurement, field or
+// tag that the agent does not write.
+func TestDashboardsKnowTheCatalogue(t *testing.T) {
+	from := regexp.MustCompile(`FROM ("[^(]*?") W`)
+	alias := regexp.MustCompile(`AS "[^"]*"`)
+	quoted := regexp.MustCompile(`"([^"]*)"`)
+	tags := []string{"site", "room", "device", "channel", "value"} // value: what a query within calls its field
+	for _, q := range grafanaQueries(t) {
+		text := alias.ReplaceAllString(q.text, "")
+		found := from.FindStringSubmatch(text)
+		if found == nil {
+			t.Errorf("%s: %s: no measurement in %s", q.dashboard, q.of, q.text)
+			continue
+		}
+		var classes []string
+		for _, m := range quoted.FindAllStringSubmatch(found[1], -1) {
+			classes = append(classes, m[1])
+		}
+		text = strings.Replace(text, found[1], "", 1)
+		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+			name := m[1]
+			for _, class := range classes {
+				known := slices.Contains(tags, name) || config.Lookup(class, name) != nil || config.Lookup(class, strings.TrimSuffix(name, "_code")) != nil
+				if class == "events" {
+					known = slices.Contains(eventFields, name)
+				} else if !slices.Contains(config.Classes(), class) {
+					t.Errorf("%s: %s: there is no class %s", q.dashboard, q.of, class)
+				}
+				if !known {
+					t.Errorf("%s: %s: %s has no %s", q.dashboard, q.of, class, name)
+				}
+			}
+		}
+	}
+}
