@@ -1,15 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"plantroom/config"
 	"plantroom/dashboards/grafana"
@@ -190,6 +196,68 @@ func TestDashboardsKnowTheCatalogue(t *testing.T) {
 					t.Errorf("%s: %s: %s has no %s", q.dashboard, q.of, class, name)
 				}
 			}
+		}
+	}
+}
+
+// TestGrafanaMayRead: with the data source that is exported, and what it wants
+// in its environment, Grafana is let in by an InfluxDB that asks who is there.
+func TestGrafanaMayRead(t *testing.T) {
+	db := peer.StartInfluxDB(t)
+	db.Query(t, "CREATE USER root WITH PASSWORD 'toor' WITH ALL PRIVILEGES")
+	db.Query(t, "CREATE USER grafana WITH PASSWORD 'sesame'")
+	db.Query(t, "GRANT READ ON facility TO grafana")
+	writeEvents(t, db, time.Now())
+	db.Process.Stop()
+	t.Setenv("INFLUXDB_HTTP_AUTH_ENABLED", "true")
+	db.Restart(t)
+
+	dir := t.TempDir()
+	path := filepath.Join(dir, "site.yaml")
+	text := fmt.Sprintf("site: demo\noutputs: {influx: {url: %q, bucket: facility, token: \"root:toor\"}}\n"+
+		"devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: 192.0.2.11}}]\n", db.URL)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"dashboards", "export", "--config", path, dir}, &out, &out); code != 0 {
+		t.Fatalf("exit %d: %s", code, &out)
+	}
+	written, err := os.ReadFile(filepath.Join(dir, "provisioning", "datasources", "plantroom-demo.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(written, []byte("toor")) {
+		t.Error("the agent's password is in the data source")
+	}
+	for token, want := range map[string]int{"grafana:sesame": http.StatusOK, "grafana:guessed": http.StatusUnauthorized} {
+		var file struct {
+			Datasources []struct {
+				URL      string
+				JSONData map[string]string `yaml:"jsonData"`
+				Secure   map[string]string `yaml:"secureJsonData"`
+			}
+		}
+		text := os.Expand(string(written), func(name string) string { return map[string]string{"INFLUX_TOKEN": token}[name] })
+		if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+			t.Fatal(err)
+		}
+		source := file.Datasources[0]
+		form := url.Values{"db": {source.JSONData["dbName"]}, "q": {`SELECT "text" FROM "events"`}}
+		req, err := http.NewRequestWithContext(t.Context(), source.JSONData["httpMode"], source.URL+"/query", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set(source.JSONData["httpHeaderName1"], source.Secure["httpHeaderValue1"])
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != want || want == http.StatusOK && !strings.Contains(string(answer), "UPS A is on battery") {
+			t.Errorf("as %s: %s: %s", token, resp.Status, answer)
 		}
 	}
 }

@@ -39,7 +39,7 @@ var layers = map[string][]string{
 	// A dashboard draws the catalogue: its units, words and descriptions.
 	"dashboards/grafana": {"agent", "config"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/trend", "agent/wall", "config", "dashboards", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/trend", "agent/wall", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

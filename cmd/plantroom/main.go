@@ -33,12 +33,13 @@ type exitError struct {
 func (e exitError) Unwrap() error { return e.error }
 
 type commands struct {
-	Run      runCmd      `cmd:"" help:"Poll the devices of a configuration and deliver what they say."`
-	Check    checkCmd    `cmd:"" help:"Look a configuration through and report every fault, with its place. Nothing is dialled."`
-	Read     readCmd     `cmd:"" help:"Poll one device once and print what it says."`
-	Demo     demoCmd     `cmd:"" help:"Run a simulated facility and poll it, on real sockets."`
-	Profiles profilesCmd `cmd:"" help:"List the profiles that come with plantroom."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Run        runCmd        `cmd:"" help:"Poll the devices of a configuration and deliver what they say."`
+	Check      checkCmd      `cmd:"" help:"Look a configuration through and report every fault, with its place. Nothing is dialled."`
+	Read       readCmd       `cmd:"" help:"Poll one device once and print what it says."`
+	Demo       demoCmd       `cmd:"" help:"Run a simulated facility and poll it, on real sockets."`
+	Dashboards dashboardsCmd `cmd:"" help:"Dashboards for Grafana."`
+	Profiles   profilesCmd   `cmd:"" help:"List the profiles that come with plantroom."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // A console is where a command writes and reports.

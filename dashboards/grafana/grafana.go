@@ -40,8 +40,23 @@ type Dashboard struct {
 	JSON  []byte
 }
 
-// wallTag is on those dashboards that the playlist for the wall shows.
-const wallTag = "plantroom-wall"
+// dashboards is the table of them.
+var dashboards = []struct {
+	name, title, about string
+	wall               bool // it is in the playlist for the wall
+	draw               func(*board)
+}{
+	{"site", "Site overview", "What the building stands on, how much it takes and whether it is cool, on one screen.", true, site},
+	{"power", "Building power", "The way of the power from its sources to the load, and how much of it flows.", true, power},
+	{"ups", "UPS", "UPS units and their batteries.", false, ups},
+	{"generators", "Generators and transfer switches", "Generators, transfer switches and their tests.", false, generators},
+	{"switchboard", "Switchboards", "Load of the phases and quality of the supply.", false, switchboard},
+	{"cooling", "Cooling and free cooling", "Cooling units, and how much of the time the cold is free.", true, cooling},
+	{"climate", "Climate", "Temperature, humidity and dew point of the rooms.", true, climate},
+	{"agent", "Agent", "Whether what the other dashboards show can be believed: polls, outputs, queues.", false, health},
+}
+
+func uid(name string) string { return "plantroom-" + name }
 
 // Dashboards makes all dashboards.
 func Dashboards(o Options) ([]Dashboard, error) {
@@ -49,27 +64,9 @@ func Dashboards(o Options) ([]Dashboard, error) {
 		o.Every = 5 * time.Second
 	}
 	var all []Dashboard
-	for _, d := range []struct {
-		name, title, about string
-		wall               bool
-		draw               func(*board)
-	}{
-		{"site", "Site overview", "What the building stands on, how much it takes and whether it is cool, on one screen.", true, site},
-		{"power", "Building power", "The way of the power from its sources to the load, and how much of it flows.", true, power},
-		{"ups", "UPS", "UPS units and their batteries.", false, ups},
-		{"generators", "Generators and transfer switches", "Generators, transfer switches and their tests.", false, generators},
-		{"switchboard", "Switchboards", "Load of the phases and quality of the supply.", false, switchboard},
-		{"cooling", "Cooling and free cooling", "Cooling units, and how much of the time the cold is free.", true, cooling},
-		{"climate", "Climate", "Temperature, humidity and dew point of the rooms.", true, climate},
-		{"agent", "Agent", "Whether what the other dashboards show can be believed: polls, outputs, queues.", false, health},
-	} {
+	for _, d := range dashboards {
 		b := newBoard(d.title, d.about, o)
-		b.Uid("plantroom-" + d.name)
-		tags := []string{"plantroom"}
-		if d.wall {
-			tags = append(tags, wallTag)
-		}
-		b.Tags(tags)
+		b.Uid(uid(d.name)).Tags([]string{"plantroom"})
 		d.draw(b)
 		text, err := b.json()
 		if err != nil {
