@@ -172,7 +172,8 @@ func (e *Engine) except(c *cell, limit *bounds) {
 			c.rules = nil
 		}
 	case "supply":
-		if dead, ok := m.Code("dead"); ok && e.graph.metersMains(d.ID) {
+		// The site as a whole has a supply too, of which there are no rules.
+		if dead, ok := m.Code("dead"); ok && c.rules != nil && e.graph.metersMains(d.ID) {
 			lost := *c.rules[dead]
 			lost.meaning = mainsLost
 			c.rules[dead] = &lost
