@@ -83,6 +83,8 @@ var catalogue = []class{
 		{Name: "readings_dropped", Kind: agent.Counter, Doc: "polls whose readings were lost: the queue was full, or the disk did not take or keep them"},
 		{Name: "readings_set_aside", Kind: agent.Counter, Doc: "lines or messages that an output will never accept"},
 		{Name: "sink_up", Min: 0, Max: 1, Doc: "1 when the output confirmed the last delivery, 0 when it did not"},
+		{Name: "traps_received", Kind: agent.Counter, Doc: "SNMP traps and informs of known devices"},
+		{Name: "traps_dropped", Kind: agent.Counter, Doc: "SNMP messages that were no traps, not believed, of nobody that is known, or too many"},
 		{Name: "memory", Unit: "By", Doc: "memory of the agent's process"},
 		{Name: "clock_offset", Unit: "s", Doc: "how far the box's clock has been set forward since the agent started"},
 	}},

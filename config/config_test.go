@@ -362,3 +362,41 @@ func FuzzProfile(f *testing.F) {
 		}
 	})
 }
+
+// TestTraps looks at the traps that come with the program: those of the RFCs,
+// and that what clears another is of the same thing.
+func TestTraps(t *testing.T) {
+	standard := StandardTraps()
+	battery := standard["1.3.6.1.2.1.33.2.1"]
+	if battery == nil || battery.Name != "upsTrapOnBattery" || battery.Severity != agent.Warning || battery.Text.CS != "běží z baterie" || battery.Lasts {
+		t.Errorf("upsTrapOnBattery: %+v", battery)
+	}
+	if added, removed := standard["1.3.6.1.2.1.33.2.3"], standard["1.3.6.1.2.1.33.2.4"]; !added.Lasts || added.About != removed.About || len(removed.Words) != 24 {
+		t.Errorf("alarms: %+v, %+v", added, removed)
+	}
+	profiles, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles {
+		if p.SNMP == nil {
+			continue
+		}
+		byName := map[string]*SNMPTrap{}
+		for _, trap := range p.SNMP.Traps {
+			byName[trap.Name] = trap
+		}
+		for _, trap := range p.SNMP.Traps {
+			for _, name := range trap.Clears {
+				if cleared := byName[name]; cleared.About != trap.About || trap.Severity != agent.Info || cleared.Severity == agent.Info {
+					t.Errorf("%s: %s clears %s: %+v, %+v", p.Name, trap.Name, name, trap, cleared)
+				}
+			}
+		}
+	}
+	for oid, want := range map[string]string{"1.3.6.1.4.1.318.0.5": "1.3.6.1.4.1.318.5", "1.3.6.1.6.3.1.1.5.1": "1.3.6.1.6.3.1.1.5.1", "0.0": "0.0", "1.0.5": "1.5", "1.3.10.5": "1.3.10.5"} {
+		if got := TrapOID(oid); got != want {
+			t.Errorf("TrapOID(%s) = %s, want %s", oid, got, want)
+		}
+	}
+}

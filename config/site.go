@@ -658,11 +658,6 @@ func (s *source) traps(n *yaml.Node) *Traps {
 		in.need("user", "monitor")
 		user := s.snmpUser(in)
 		in.done()
-		for _, other := range t.Users {
-			if other.User == user.User && user.User != "" {
-				s.fault(in.get("user"), "the user %s is there already; a name has one password", user.User)
-			}
-		}
 		t.Users = append(t.Users, user)
 	}
 	m.done()

@@ -1,14 +1,33 @@
 package config
 
 import (
+	_ "embed"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 
 	"plantroom/agent"
 )
+
+//go:embed traps.yaml
+var standardTraps []byte
+
+// StandardTraps returns what any SNMP agent may say unasked, by config.TrapOID:
+// the traps of the RFCs. The result is not to be changed.
+func StandardTraps() map[string]*SNMPTrap { return parseStandard() }
+
+var parseStandard = sync.OnceValue(func() map[string]*SNMPTrap {
+	var faults Faults
+	r := &profileReader{source: &source{file: "embedded:traps.yaml", faults: &faults}}
+	traps := r.traps(r.parse(standardTraps))
+	if err := faults.err(); err != nil {
+		panic(err) // a mistake of ours, which the tests find
+	}
+	return traps
+})
 
 // traps reads what the devices of a profile can say unasked.
 func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {

@@ -55,6 +55,25 @@ func (p *Plan) Buses() []*agent.Bus {
 	return buses
 }
 
+// Senders returns the devices of a site that may send SNMP traps: those that
+// are reached over the network.
+func (p *Plan) Senders() (all []snmp.Sender) {
+	for _, w := range p.wires {
+		for i, d := range w.devices {
+			s := snmp.Sender{Device: w.bus.Devices()[i], SNMP: d.SNMP, Profile: d.Profile.SNMP}
+			if d.SNMP != nil {
+				s.Address = d.SNMP.Address
+			} else {
+				s.Address = cmp.Or(d.Modbus.Link.TCP, d.Modbus.Link.RTUOverTCP)
+			}
+			if s.Address != "" {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
 // same returns the plan's bus that was made from what w says.
 func (p *Plan) same(w *wire) *agent.Bus {
 	if p == nil {

@@ -53,6 +53,7 @@ type Options struct {
 	Path   func() agent.Path                                            // what the building stands on now
 	Events func(agent.EventQuery) []agent.Event                         // newest first
 	Ack    func(id, by string) (agent.Event, error)                     // somebody looks at it
+	Traps  func() (received uint64, dropped map[string]uint64)          // SNMP traps, since they are listened for; by the reason
 }
 
 // A Server answers until it is closed.
@@ -124,7 +125,7 @@ func (s *Server) Close() error {
 
 func (s *Server) handler() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), metrics{s.options.Agent})
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), metrics{s.options.Agent, s.options.Traps})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	for pattern, answer := range map[string]http.HandlerFunc{
@@ -265,7 +266,10 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // metrics gives Prometheus what the agent counts.
-type metrics struct{ agent *agent.Agent }
+type metrics struct {
+	agent *agent.Agent
+	traps func() (uint64, map[string]uint64) // nil for none
+}
 
 var (
 	polls       = prometheus.NewDesc("plantroom_polls_total", "Polls made, with or without an answer.", nil, nil)
@@ -277,6 +281,8 @@ var (
 	queueBytes  = prometheus.NewDesc("plantroom_queue_bytes", "Bytes waiting for the output.", []string{"sink"}, nil)
 	queueAge    = prometheus.NewDesc("plantroom_queue_age_seconds", "How long the oldest reading has waited for the output.", []string{"sink"}, nil)
 	dropped     = prometheus.NewDesc("plantroom_queue_dropped_total", "Polls whose readings were lost on their way to the output.", []string{"sink"}, nil)
+	received    = prometheus.NewDesc("plantroom_traps_received_total", "SNMP traps and informs of known devices.", nil, nil)
+	trapsLost   = prometheus.NewDesc("plantroom_traps_dropped_total", "SNMP messages that were no traps, not believed, of nobody known, or too many.", []string{"reason"}, nil)
 	setAside    = prometheus.NewDesc("plantroom_set_aside_total", "Lines or messages that the output will never take.", []string{"sink"}, nil)
 )
 
@@ -299,6 +305,13 @@ func (m metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, d := range m.agent.Latest.All() {
 		gauge(deviceUp, truth[d.Up], d.Device.ID, d.Device.Class)
 		gauge(deviceTries, float64(d.Failures), d.Device.ID, d.Device.Class)
+	}
+	if m.traps != nil {
+		n, lost := m.traps()
+		counter(received, n)
+		for reason, n := range lost {
+			counter(trapsLost, n, reason)
+		}
 	}
 	for _, o := range m.agent.Outlets() {
 		gauge(sinkUp, truth[o.Up], o.Name)

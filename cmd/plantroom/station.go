@@ -38,6 +38,7 @@ type station struct {
 	live    *wall.Live
 	wall    *wall.Server // nil for none
 	walled  wallFrom
+	traps   traps
 }
 
 // wallFrom is what a wall is made from.
@@ -85,7 +86,10 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.outputs = outputs
 	s.plan = drivers.Build(site, nil, log)
 	s.agent = agent.New(s.plan.Buses(), outlets(outputs), log)
-	s.report(&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: selfEvery}, s.agent.Self)
+	s.report(&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: selfEvery}, func(f *agent.Figures) {
+		s.agent.Self(f)
+		s.traps.read(f)
+	})
 	s.power = power.New(s.devices(site), nodes(site))
 	if err := s.openEvents(site); err != nil {
 		s.close()
@@ -107,6 +111,7 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 		s.close()
 		return nil, err
 	}
+	s.listenForTraps(site)
 	return s, nil
 }
 
@@ -201,7 +206,7 @@ func (s *station) serveWall(site *config.Site) (err error) {
 	s.wall, err = wall.Listen(wall.Options{
 		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
 		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
-		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Ack: s.events.Ack,
+		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Ack: s.events.Ack, Traps: s.traps.counts,
 	})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
@@ -250,6 +255,7 @@ func (s *station) apply(site *config.Site) error {
 	for _, o := range gone {
 		s.closeOutput(o)
 	}
+	s.listenForTraps(site)
 	return errors.Join(err, s.serveWall(site))
 }
 
@@ -442,6 +448,7 @@ func (s *station) broker() *mqtt.Broker {
 
 // close gives up the outputs, after the agent has stopped.
 func (s *station) close() {
+	s.traps.close()
 	if s.wall != nil {
 		s.wall.Close()
 	}

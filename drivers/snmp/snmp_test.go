@@ -20,7 +20,8 @@ func want(t testing.TB, got []string, lines ...string) {
 	}
 }
 
-// Nothing in the package writes to a device.
+// Nothing in the package writes to a device. What it makes itself, and does not
+// leave to the library's Get, GetNext and GetBulk, is a report or a response.
 func TestReadOnly(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
@@ -35,12 +36,42 @@ func TestReadOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
-			if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains([]string{"Set", "SetRequest", "SendTrap", "InformRequest", "MkSnmpPacket", "SnmpEncodePacket"}, s.Sel.Name) {
+			if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains([]string{"Set", "SetRequest", "SendTrap", "MkSnmpPacket", "SnmpEncodePacket"}, s.Sel.Name) {
 				t.Errorf("%s uses %s", file, s.Sel.Name)
+			}
+			if kind := madeKind(n); kind != nil && (kind.Sel.Name != "Report" && kind.Sel.Name != "GetResponse") {
+				t.Errorf("%s makes a %s", file, kind.Sel.Name)
 			}
 			return true
 		})
 	}
+}
+
+// madeKind returns the kind that n makes a PDU of, nil where it makes none.
+func madeKind(n ast.Node) *ast.SelectorExpr {
+	kind := func(name, value ast.Expr) *ast.SelectorExpr {
+		if s, ok := name.(*ast.SelectorExpr); ok {
+			name = s.Sel
+		}
+		if id, ok := name.(*ast.Ident); !ok || id.Name != "PDUType" {
+			return nil
+		}
+		if s, ok := value.(*ast.SelectorExpr); ok {
+			return s
+		}
+		return &ast.SelectorExpr{Sel: ast.NewIdent("PDU of whatever kind")}
+	}
+	switch n := n.(type) {
+	case *ast.KeyValueExpr:
+		return kind(n.Key, n.Value)
+	case *ast.AssignStmt:
+		for i := range n.Lhs {
+			if k := kind(n.Lhs[i], n.Rhs[min(i, len(n.Rhs)-1)]); k != nil {
+				return k
+			}
+		}
+	}
+	return nil
 }
 
 func TestPollScalarsAndRows(t *testing.T) {

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"plantroom/config"
+	"plantroom/drivers/sim"
+	"plantroom/testdata/peer"
+)
+
+// snmptrap sends a trap, or with snmpinform an inform, with net-snmp.
+func snmptrap(t *testing.T, program, args string) {
+	t.Helper()
+	cmd := exec.Command(peer.Need(t, program, "apt-get install snmp"), strings.Fields(args)...)
+	cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+t.TempDir(), "SNMPCONFPATH=/nonexistent", "MIBS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, args, err, out)
+	}
+}
+
+// TestTraps runs plantroom with a UPS that is polled once an hour: what it is
+// known to be after a trap is of a poll at once.
+func TestTraps(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	board := sim.NewBoard("ups")
+	board.SetState("status", "", "online")
+	s, err := sim.ServeSNMP("127.0.0.1:0", sim.Agent{Profile: profiles["rfc1628-ups"], Values: board, Community: "public"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	dir, traps, wall := t.TempDir(), "127.0.0.1:"+peer.UDPPort(t), "127.0.0.1:"+peer.TCPPort(t)
+	site := filepath.Join(dir, "site.yaml")
+	text := fmt.Sprintf(`site: praha-1
+traps: {listen: %q, communities: [trapper]}
+wall: {listen: %q}
+outputs: {mqtt: {url: "mqtt://127.0.0.1:%s"}}
+devices:
+  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 1h}
+`, traps, wall, broker.Port, s.Addr())
+	if err := os.WriteFile(site, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	log := &peer.Output{}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	exit := make(chan int)
+	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	sub := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/ups-a")
+	state := func(word string) {
+		t.Helper()
+		peer.Until(t, "the UPS is "+word+"; the log is\n"+log.String(), func() bool {
+			lines := sub()
+			return len(lines) > 0 && strings.Contains(lines[len(lines)-1], `"state":"`+word+`"`)
+		})
+	}
+	state("online")
+	board.SetState("status", "", "on_battery")
+	snmptrap(t, "snmptrap", "-v2c -c trapper "+traps+" 100 1.3.6.1.2.1.33.2.1 1.3.6.1.2.1.33.1.2.3.0 i 12")
+	state("on_battery")
+	board.SetState("status", "", "online")
+	snmptrap(t, "snmpinform", "-v2c -c trapper "+traps+" 100 1.3.6.1.2.1.33.2.4 1.3.6.1.2.1.33.1.6.2.1.2.1 o 1.3.6.1.2.1.33.1.6.3.2")
+	state("online")
+	snmptrap(t, "snmptrap", "-v2c -c guess "+traps+" 100 1.3.6.1.2.1.33.2.1")
+	peer.Until(t, "the counts", func() bool {
+		resp, err := http.Get("http://" + wall + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		return err == nil && strings.Contains(string(text), "plantroom_traps_received_total 2\n") &&
+			strings.Contains(string(text), `plantroom_traps_dropped_total{reason="denied"} 1`+"\n")
+	})
+	stop()
+	if code := <-exit; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
