@@ -119,7 +119,10 @@ func (e *evaluation) itPower() (total opt, err error) {
 	var walk func(i int)
 	walk = func(i int) {
 		v := &e.n.nodes[i]
-		if seen[i] || v.class == "generator" {
+		if seen[i] {
+			return
+		}
+		if v.class == "generator" {
 			for _, k := range v.out {
 				walk(e.n.edges[k].to)
 			}
