@@ -56,7 +56,8 @@ type Engine struct {
 	byID    map[string]*happening // the same by their IDs
 	pending []*agent.Event        // to be announced
 
-	told map[eventKey]time.Time // traps without duration, when they were told of last
+	told   map[eventKey]time.Time // traps, when they were told of last
+	looked time.Time              // for those to be forgotten
 
 	incidents []*incident // under way, or still watched
 	tests     schedule
@@ -182,6 +183,10 @@ func (e *Engine) Path(p agent.Path) {
 // devices repeat them while what they tell of lasts.
 const quietFor = 10 * time.Minute
 
+// trapLasts is for how long an event of a trap lasts that is neither repeated
+// nor cleared: the trap that clears it may have been lost.
+const trapLasts = 24 * time.Hour
+
 // Trap takes what a device said unasked. One that is to last is an event until
 // another clears it; one that clears something is none.
 func (e *Engine) Trap(t agent.Trap) {
@@ -205,24 +210,45 @@ func (e *Engine) Trap(t agent.Trap) {
 			e.end(h, at)
 		}
 	}
-	switch {
-	case len(t.Clears) > 0 || e.active[key] != nil:
+	if len(t.Clears) > 0 {
 		return
-	case t.Lasts:
-	case at.Sub(e.told[key]) < quietFor:
+	}
+	again := at.Sub(e.told[key]) < quietFor
+	if t.Lasts || !again {
+		e.tell(key, at)
+	}
+	if e.active[key] != nil || !t.Lasts && again {
 		return
-	default:
+	}
+	if !t.Lasts {
 		ev.Ended = at
-		if len(e.told) >= maxTold {
-			clear(e.told)
-		}
-		e.told[key] = at
 	}
 	e.begin(ev, meaning{domain: domainOf(ev.Class)})
 }
 
 // maxTold bounds how many traps are remembered as told.
 const maxTold = 10000
+
+// tell remembers when a trap was told of.
+func (e *Engine) tell(key eventKey, at time.Time) {
+	if len(e.told) >= maxTold {
+		clear(e.told)
+	}
+	e.told[key] = at
+}
+
+// forgetTraps ends what traps told of long ago, where it is time to look.
+func (e *Engine) forgetTraps() {
+	if e.now.Sub(e.looked) < time.Hour {
+		return
+	}
+	e.looked = e.now
+	for key, h := range e.active {
+		if key.kind == "trap" && e.now.Sub(maxTime(h.event.Began, e.told[key])) >= trapLasts {
+			e.end(h, e.now)
+		}
+	}
+}
 
 // describe puts what is known of its device into an event.
 func describe(ev *agent.Event, d *agent.Device) {

@@ -251,7 +251,8 @@ func (e *Engine) lasting(put func(entry)) {
 	}
 }
 
-// tick ends what has been well for long enough, and looks at what tests are due.
+// tick ends what has been well for long enough or is long forgotten, and looks
+// at what tests are due.
 func (e *Engine) tick() {
 	for _, inc := range slices.Clone(e.incidents) {
 		switch {
@@ -263,6 +264,7 @@ func (e *Engine) tick() {
 			e.unwatch(inc)
 		}
 	}
+	e.forgetTraps()
 	e.dueTests()
 }
 

@@ -38,7 +38,7 @@ func (s *station) listenForTraps(site *config.Site) {
 	l, err := snmp.ListenTraps(snmp.TrapOptions{
 		Traps: from, Name: site.Name + "/" + site.Agent, Log: s.log,
 		Poll: func(device string) { s.agent.PollNow(device) },
-		Take: func(t *agent.Trap) { s.log.Debug("trap", "from", t.From, "trap", t.Name, "says", t.Text.EN) },
+		Take: func(t *agent.Trap) { s.events.Trap(*t) },
 	})
 	if err != nil {
 		s.log.Error("SNMP traps are not heard", "err", err)

@@ -60,6 +60,7 @@ devices:
 	exit := make(chan int)
 	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
 	sub := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/ups-a")
+	heard := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/event")
 	state := func(word string) {
 		t.Helper()
 		peer.Until(t, "the UPS is "+word+"; the log is\n"+log.String(), func() bool {
@@ -71,6 +72,11 @@ devices:
 	board.SetState("status", "", "on_battery")
 	snmptrap(t, "snmptrap", "-v2c -c trapper "+traps+" 100 1.3.6.1.2.1.33.2.1 1.3.6.1.2.1.33.1.2.3.0 i 12")
 	state("on_battery")
+	peer.Until(t, "the trap is an event", func() bool {
+		all := strings.Join(heard(), "\n")
+		return strings.Contains(all, `"kind":"trap","device":"ups-a","name":"UPS A","class":"ups","metric":"upsTrapOnBattery","severity":"warning"`) &&
+			strings.Contains(all, `"text":{"en":"UPS A: on battery","cs":"UPS A: běží z baterie"}`)
+	})
 	board.SetState("status", "", "online")
 	snmptrap(t, "snmpinform", "-v2c -c trapper "+traps+" 100 1.3.6.1.2.1.33.2.4 1.3.6.1.2.1.33.1.6.2.1.2.1 o 1.3.6.1.2.1.33.1.6.3.2")
 	state("online")

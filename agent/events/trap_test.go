@@ -1,0 +1,78 @@
+package events
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"plantroom/agent"
+)
+
+// TestTrap takes traps: what nothing clears is told of once while it is
+// repeated, what is cleared lasts until then, what is never cleared is
+// forgotten in the end.
+func TestTrap(t *testing.T) {
+	ups := &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups", Labels: []agent.Label{{Name: "room", Value: "hall"}}}
+	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	var told []string
+	open := func() *Engine {
+		e, err := Open(Options{Site: "praha-1", Agent: "edge-1", Dir: dir, Announce: func(ev *agent.Event) {
+			if ev.Kind != "trap" {
+				return
+			}
+			lasts := "-" + ev.Ended.Sub(ev.Began).String()
+			if ev.Active() {
+				lasts = "-"
+			}
+			told = append(told, fmt.Sprintf("%s%s %s %s", ev.Began.Sub(start), lasts, ev.Severity, ev.Text.EN))
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Configure(Setup{Devices: []*agent.Device{ups}})
+		return e
+	}
+	e := open()
+	trap := func(after time.Duration, d *agent.Device, name, about string, lasts bool, clears ...string) {
+		e.Trap(agent.Trap{Time: start.Add(after), Device: d, From: "10.1.0.11", Name: name, About: about, Severity: agent.Warning,
+			Text: agent.Words{EN: name + about, CS: name}, Lasts: lasts, Clears: clears})
+	}
+	want := func(lines ...string) {
+		t.Helper()
+		if got, want := strings.Join(told, "\n"), strings.Join(lines, "\n"); got != want {
+			t.Errorf("told:\n%s\nwant:\n%s", got, want)
+		}
+		told = nil
+	}
+	for minute := range 5 {
+		trap(time.Duration(minute)*time.Minute, ups, "battery", "", false)
+	}
+	trap(20*time.Minute, ups, "battery", "", false)
+	want("0s-0s warning UPS A: battery", "20m0s-0s warning UPS A: battery")
+	trap(21*time.Minute, nil, "battery", "", false) // of who knows whom
+	want("21m0s-0s warning 10.1.0.11: battery")
+
+	trap(22*time.Minute, ups, "alarm", " 1", true)
+	trap(23*time.Minute, ups, "alarm", " 2", true)
+	trap(24*time.Minute, ups, "alarm", " 1", true)
+	trap(25*time.Minute, ups, "over", " 1", false, "alarm")
+	want("22m0s- warning UPS A: alarm 1", "23m0s- warning UPS A: alarm 2", "22m0s-3m0s warning UPS A: alarm 1")
+	trap(26*time.Minute, ups, "over", " 1", false, "alarm") // again, and without effect
+	want()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = open()
+	if last := e.Active(); len(last) != 1 || last[0].Channel != " 2" || last[0].Labels["room"] != "hall" {
+		t.Fatalf("after a restart there last %v", last)
+	}
+	e.Observe(&agent.Poll{Device: ups, Time: start.Add(23*time.Minute + trapLasts - time.Second)})
+	want()
+	e.Observe(&agent.Poll{Device: ups, Time: start.Add(24*time.Minute + trapLasts + time.Hour)})
+	want("23m0s-25h1m0s warning UPS A: alarm 2")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
