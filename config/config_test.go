@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,13 @@ func write(t *testing.T, path, text string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { // some are secrets
 		t.Fatal(err)
+	}
+	if strings.HasSuffix(path, ".exposed") {
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -208,6 +214,29 @@ modbus:
 	}
 	if s := points[1].States; !cmp.Equal(s, map[string]string{"0": "idle", "15": "busy"}) {
 		t.Errorf("x_mode: %v", s)
+	}
+}
+
+// TestModbusSecurity loads Modbus within TLS, of a bus and of a device.
+func TestModbusSecurity(t *testing.T) {
+	site := load(t, `
+-- site.yaml --
+site: praha-1
+buses:
+  - {id: msb, modbus: {tls: 10.1.0.40, ca: ca.pem, server_name: msb.example}}
+devices:
+  - {id: a, profile: deepsea-gencomm, modbus: {bus: msb, unit: 1}}
+  - {id: b, profile: deepsea-gencomm, modbus: {tls: "10.1.0.41:8802", unit: 1}, timeout: 500ms}
+-- ca.pem --
+`+testCA)
+	if a := site.Devices[0]; a.Modbus.Link != (ModbusLink{Secure: "10.1.0.40:802", TLS: TLS{CA: testCA, ServerName: "msb.example"}}) || a.Timeout != 3*time.Second {
+		t.Errorf("a: %+v, %v", a.Modbus, a.Timeout)
+	}
+	if b := site.Devices[1]; b.Modbus.Link != (ModbusLink{Secure: "10.1.0.41:8802"}) || b.Timeout != 500*time.Millisecond {
+		t.Errorf("b: %+v, %v", b.Modbus, b.Timeout)
+	}
+	if !slices.ContainsFunc(site.Files, func(f string) bool { return filepath.Base(f) == "ca.pem" }) {
+		t.Errorf("files: %v", site.Files)
 	}
 }
 

@@ -1,6 +1,12 @@
 package config
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+)
 
 // A Secret is a password, community or token. It prints as *** in every
 // format; only Reveal gives it away.
@@ -33,3 +39,32 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.masked()), nil }
 
 // LogValue is String, for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.masked()) }
+
+// exposed is that a file with a secret can be read by everybody.
+type exposed struct {
+	path string
+	mode fs.FileMode
+}
+
+func (e exposed) Error() string {
+	return fmt.Sprintf("everybody on this machine can read %s (mode %04o), so it is not taken for a secret; chmod o= %s", e.path, e.mode, e.path)
+}
+
+// readSecret returns the content of a file that holds a secret, which everybody
+// on the machine must not be able to read. What its group may is the operator's
+// business: a service has a group, and often nothing else.
+func readSecret(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o004 != 0 {
+		return nil, exposed{path, mode.Perm()}
+	}
+	return io.ReadAll(f)
+}

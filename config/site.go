@@ -444,7 +444,7 @@ func (r *siteReader) readBuses(s *source, n *yaml.Node) {
 		bus := &Bus{ID: s.name(m.need("id", "hall-rs485"), "id")}
 		if n := m.need("modbus", "{tcp: 10.1.0.40}"); n != nil {
 			in := s.mapping(n, "modbus")
-			link := s.link(in)
+			link := r.link(in)
 			bus.Modbus = &link
 			in.done()
 		}
@@ -459,14 +459,23 @@ func (r *siteReader) readBuses(s *source, n *yaml.Node) {
 }
 
 // link reads how to reach a Modbus wire.
-func (s *source) link(m *mapping) (l ModbusLink) {
-	given := m.given("tcp", "rtu_over_tcp", "serial")
+func (r *siteReader) link(m *mapping) (l ModbusLink) {
+	s := m.source
+	given := m.given("tcp", "tls", "rtu_over_tcp", "serial")
 	if len(given) != 1 && m.node != nil {
-		s.fault(m.node, "modbus needs one of tcp, rtu_over_tcp and serial; it has %d of them", len(given))
+		s.fault(m.node, "modbus needs one of tcp, tls, rtu_over_tcp and serial; it has %d of them", len(given))
 	}
 	l.TCP = s.address(m.get("tcp"), "tcp", "502")
+	l.Secure = s.address(m.get("tls"), "tls", "802")
 	l.RTUOverTCP = s.address(m.get("rtu_over_tcp"), "rtu_over_tcp", "502")
 	l.Serial = s.text(m.get("serial"), "serial")
+	if m.get("tls") != nil {
+		l.TLS = r.tls(m)
+	} else {
+		for _, key := range m.given("ca", "cert", "key", "server_name") {
+			s.fault(m.get(key), "ca, cert, key and server_name go with tls")
+		}
+	}
 	baud, parity, data, stop := m.get("baud"), m.get("parity"), m.get("data_bits"), m.get("stop_bits")
 	if l.Serial == "" {
 		for _, n := range []*yaml.Node{baud, parity, data, stop} {
@@ -523,6 +532,9 @@ func (r *siteReader) device(s *source, n *yaml.Node) {
 		s.fault(m.node, "the device has no address; add modbus: {tcp: HOST, unit: 1} or snmp: {address: HOST}")
 	case modbus != nil:
 		d.Modbus = r.modbusAddress(s, modbus)
+		if d.Modbus.Link.Secure != "" {
+			usual = 3 * time.Second // small devices take long over a handshake
+		}
 		if d.Profile != nil && d.Profile.Modbus == nil && d.Profile.SNMP != nil {
 			s.fault(modbus, "the profile %s speaks snmp only", d.Profile.Name)
 		}
@@ -585,11 +597,11 @@ func (r *siteReader) modbusAddress(s *source, n *yaml.Node) *ModbusAddress {
 		} else if !ok {
 			s.fault(bus, "there is no bus %s; %s", a.Bus, oneOf(a.Bus, slices.Collect(maps.Keys(r.buses))))
 		}
-		for _, key := range m.given("tcp", "rtu_over_tcp", "serial", "baud", "parity", "data_bits", "stop_bits") {
+		for _, key := range m.given("tcp", "tls", "ca", "cert", "key", "server_name", "rtu_over_tcp", "serial", "baud", "parity", "data_bits", "stop_bits") {
 			s.fault(m.get(key), "%s is the bus's business; leave it out here", key)
 		}
 	} else {
-		a.Link = s.link(m)
+		a.Link = r.link(m)
 	}
 	a.Unit = s.integer(m.need("unit", "1"), "unit", 1, 0, 255)
 	m.done()
@@ -704,8 +716,10 @@ func (r *siteReader) secrets(dir string) func(string) (string, error) {
 					path = filepath.Join(dir, path)
 				}
 				r.files[path] = true
-				value, err := os.ReadFile(path)
-				if err != nil {
+				value, err := readSecret(path)
+				if _, open := errors.AsType[exposed](err); open {
+					missing = err
+				} else if err != nil {
 					missing = fmt.Errorf("the secret in %s cannot be read: %v", path, reason(err))
 				}
 				return strings.TrimRight(string(value), "\r\n")

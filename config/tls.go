@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
 
 	"gopkg.in/yaml.v3"
@@ -40,18 +41,46 @@ func (t TLS) Config() (*tls.Config, error) {
 	return c, nil
 }
 
+// ReadTLS returns a TLS of files that a command line names; each may be "".
+func ReadTLS(ca, cert, key, serverName string) (t TLS, err error) {
+	read := func(path string, read func(string) ([]byte, error)) string {
+		if path == "" || err != nil {
+			return ""
+		}
+		text, e := read(path)
+		if _, open := errors.AsType[exposed](e); open {
+			err = e
+		} else if e != nil {
+			err = fmt.Errorf("cannot read %s: %w", path, reason(e))
+		}
+		return string(text)
+	}
+	t = TLS{CA: read(ca, os.ReadFile), Cert: read(cert, os.ReadFile), Key: NewSecret(read(key, readSecret)), ServerName: serverName}
+	switch {
+	case err != nil:
+	case (cert == "") != (key == ""):
+		err = errors.New("a certificate and its key are of use together only")
+	default:
+		_, err = t.Config()
+	}
+	return t, err
+}
+
 // tls reads ca, cert, key and server_name. The files are read here, so that a
 // certificate that was renewed is another configuration.
 func (r *siteReader) tls(m *mapping) (t TLS) {
-	read := func(key string) (string, *yaml.Node) {
+	read := func(key string, read func(string) ([]byte, error)) (string, *yaml.Node) {
 		n := m.get(key)
 		if n == nil {
 			return "", nil
 		}
 		path := beside(m.file, m.text(n, key))
 		r.files[path] = true
-		text, err := os.ReadFile(path)
+		text, err := read(path)
+		_, open := errors.AsType[exposed](err)
 		switch {
+		case open:
+			m.fault(n, "%s: %v", key, err)
 		case err != nil:
 			m.fault(n, "%s: cannot read %s: %v", key, path, reason(err))
 		case len(text) == 0:
@@ -62,9 +91,9 @@ func (r *siteReader) tls(m *mapping) (t TLS) {
 	faults := len(*r.faults)
 	var key string
 	var caNode, certNode, keyNode *yaml.Node
-	t.CA, caNode = read("ca")
-	t.Cert, certNode = read("cert")
-	key, keyNode = read("key")
+	t.CA, caNode = read("ca", os.ReadFile)
+	t.Cert, certNode = read("cert", os.ReadFile)
+	key, keyNode = read("key", readSecret)
 	t.Key = NewSecret(key)
 	t.ServerName = m.text(m.get("server_name"), "server_name")
 	switch {

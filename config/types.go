@@ -72,10 +72,12 @@ type Bus struct {
 	Modbus *ModbusLink
 }
 
-// A ModbusLink says how to reach a Modbus wire: exactly one of TCP,
+// A ModbusLink says how to reach a Modbus wire: exactly one of TCP, Secure,
 // RTUOverTCP and Serial is set.
 type ModbusLink struct {
 	TCP        string // host:port
+	Secure     string // host:port, of Modbus/TCP Security: Modbus TCP within TLS
+	TLS        TLS    // Secure only
 	RTUOverTCP string // host:port
 	Serial     string // /dev/ttyUSB0
 	Baud       int    // serial only: 9600

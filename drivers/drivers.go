@@ -106,7 +106,7 @@ func wires(site *config.Site) (ws []wire) {
 		if !ok {
 			i = len(ws)
 			at[link] = i
-			ws = append(ws, wire{name: cmp.Or(names[link], link.TCP, link.RTUOverTCP, link.Serial)})
+			ws = append(ws, wire{name: cmp.Or(names[link], link.TCP, link.Secure, link.RTUOverTCP, link.Serial)})
 		}
 		ws[i].devices = append(ws[i].devices, d)
 	}

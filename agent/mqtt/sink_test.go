@@ -2,18 +2,12 @@ package mqtt
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -432,8 +426,8 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	ca := certificates(t, dir)
+	dir := peer.Certificates(t)
+	ca := filepath.Join(dir, "ca.pem")
 	broker := peer.StartMosquitto(t, "allow_anonymous true\ncertfile "+dir+"/server.pem\nkeyfile "+dir+"/server.key")
 	pem, err := os.ReadFile(ca)
 	if err != nil {
@@ -453,7 +447,7 @@ func TestTLS(t *testing.T) {
 
 	// A broker that wants to know who is there.
 	strict := peer.StartMosquitto(t, "allow_anonymous true\nrequire_certificate true\ncafile "+ca+"\ncertfile "+dir+"/server.pem\nkeyfile "+dir+"/server.key")
-	own, err := tls.LoadX509KeyPair(dir+"/server.pem", dir+"/server.key")
+	own, err := tls.LoadX509KeyPair(dir+"/client.pem", dir+"/client.key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,48 +467,6 @@ func TestWebSocket(t *testing.T) {
 	peer.Until(t, "WebSocket listens", peer.Listening("127.0.0.1:"+port))
 	s := newSink(t, Options{URL: "ws://127.0.0.1:" + port})
 	send(t, s, s.Append(nil, at(0, statusB.Stated(1, ""))))
-}
-
-// certificates writes an authority and a server's certificate and returns the
-// authority's file.
-func certificates(t *testing.T, dir string) (ca string) {
-	t.Helper()
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	issue := func(name string, serial int64, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey, []byte) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := &x509.Certificate{
-			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-			IsCA: parent == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		}
-		if parent == nil {
-			c.KeyUsage = x509.KeyUsageCertSign
-			parent, signer = c, key
-		}
-		der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c, key, der
-	}
-	authority, signer, der := issue("plantroom test authority", 1, nil, nil)
-	ca = write("ca.pem", "CERTIFICATE", der)
-	_, key, der := issue("localhost", 2, authority, signer)
-	write("server.pem", "CERTIFICATE", der)
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write("server.key", "EC PRIVATE KEY", private)
-	return ca
 }
 
 // TestDeviceThatIsNoMore empties everything that was retained of a device, and

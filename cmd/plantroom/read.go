@@ -29,7 +29,13 @@ type readCmd struct {
 	Profile string `help:"The profile of a device that is in no configuration, the file of a profile of your own, or auto to recognise the device." placeholder:"NAME|FILE.yaml|auto"`
 	SNMP    string `name:"snmp" help:"Ask this SNMP agent." placeholder:"HOST[:PORT]" xor:"where"`
 	Modbus  string `help:"Ask this Modbus TCP device or gateway." placeholder:"HOST[:PORT]" xor:"where"`
+	Secure  string `name:"modbus-tls" help:"Ask this device or gateway over Modbus/TCP Security." placeholder:"HOST[:PORT]" xor:"where"`
 	Unit    int    `help:"The Modbus unit id." default:"1"`
+
+	CA         string `name:"ca" help:"With --modbus-tls: a file with the authorities to believe." placeholder:"FILE.pem"`
+	Cert       string `help:"With --modbus-tls: a file with the certificate that we show." placeholder:"FILE.pem"`
+	Key        string `help:"The certificate's key." placeholder:"FILE.pem"`
+	ServerName string `help:"The name that the device must prove; its host where not given."`
 
 	Community string `help:"SNMP community." default:"public" env:"PLANTROOM_COMMUNITY"`
 	V1        bool   `name:"v1" help:"Speak SNMP version 1 instead of 2c."`
@@ -112,8 +118,8 @@ func find(site *config.Site, id string, c *console) (agent.Source, func(), error
 
 // adHoc makes a site of the one device that the flags describe.
 func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error) {
-	if cmd.Profile == "" || (cmd.SNMP == "") == (cmd.Modbus == "") {
-		return nil, exitError{errors.New("read needs either --config FILE and a device, or --profile NAME|auto and one of --snmp and --modbus"), exitFaults}
+	if cmd.Profile == "" || cmd.SNMP == "" && cmd.Modbus == "" && cmd.Secure == "" {
+		return nil, exitError{errors.New("read needs either --config FILE and a device, or --profile NAME|auto and one of --snmp, --modbus and --modbus-tls"), exitFaults}
 	}
 	profiles, err := config.Embedded()
 	if err != nil {
@@ -129,7 +135,8 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 		}
 	}
 	d := &config.Device{Every: time.Second, Timeout: cmd.Timeout}
-	if cmd.SNMP != "" {
+	switch {
+	case cmd.SNMP != "":
 		d.ID = cmd.SNMP
 		d.SNMP = &config.SNMPAddress{Address: withPort(cmd.SNMP, "161"), Version: "2c", Community: config.NewSecret(cmd.Community)}
 		switch {
@@ -140,7 +147,13 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 		case cmd.V1:
 			d.SNMP.Version = "1"
 		}
-	} else {
+	case cmd.Secure != "":
+		d.ID = cmd.Secure
+		d.Modbus = &config.ModbusAddress{Link: config.ModbusLink{Secure: withPort(cmd.Secure, "802")}, Unit: cmd.Unit}
+		if d.Modbus.Link.TLS, err = config.ReadTLS(cmd.CA, cmd.Cert, cmd.Key, cmd.ServerName); err != nil {
+			return nil, exitError{err, exitFaults}
+		}
+	default:
 		d.ID = cmd.Modbus
 		d.Modbus = &config.ModbusAddress{Link: config.ModbusLink{TCP: withPort(cmd.Modbus, "502")}, Unit: cmd.Unit}
 	}

@@ -1,5 +1,5 @@
-// Package modbus reads devices over Modbus: TCP, RTU over TCP, and RTU on a
-// serial line. It only reads: function codes 1 to 4 are all it can send.
+// Package modbus reads devices over Modbus: TCP, TCP within TLS (Modbus/TCP
+// Security), RTU over TCP, and RTU on a serial line. It only reads: function codes 1 to 4 are all it can send.
 //
 // # The model
 //
@@ -17,6 +17,7 @@
 //     before the request are thrown away, and after a request that got no answer
 //     the next one with the same unit and function waits for the late answer for
 //     as long again.
+//   - Over TLS nothing is asked of a far side that has not proved who it is.
 //   - A request ends by its deadline or soon after its context does.
 //   - A connection that is refused, broken, half-open or out of step is replaced
 //     by the next request. One that broke while it was idle, as gateways' do, is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -104,6 +105,114 @@ func TestPymodbusRTUOverTCP(t *testing.T) {
 	port := peer.TCPPort(t)
 	pymodbus(t, peer.Listening("127.0.0.1:"+port), "rtu", port, "3")
 	testPeer(t, config.ModbusLink{RTUOverTCP: "127.0.0.1:" + port})
+}
+
+// TestModbusSecurity speaks to a server over TLS, each end of which proves who
+// it is, or does not.
+func TestModbusSecurity(t *testing.T) {
+	t.Parallel()
+	port, dir := peer.TCPPort(t), peer.Certificates(t)
+	address := "127.0.0.1:" + port
+	running := pymodbus(t, peer.Listening(address), "tls:"+dir, port, "3")
+	link := func(ca, own, name string) config.ModbusLink {
+		t.Helper()
+		file := func(name string) string {
+			if name == "" {
+				return ""
+			}
+			return filepath.Join(dir, name)
+		}
+		key := ""
+		if own != "" {
+			key = own + ".key"
+			own += ".pem"
+		}
+		secure, err := config.ReadTLS(file(ca), file(own), file(key), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.ModbusLink{Secure: address, TLS: secure}
+	}
+	testPeer(t, link("ca.pem", "client", ""))
+	testPeer(t, link("ca.pem", "client", "localhost"))
+
+	for _, c := range []struct {
+		name string
+		link config.ModbusLink
+		dead bool   // the wire is
+		want string // in the error
+	}{
+		{"an authority that is not the server's", link("other-ca.pem", "client", ""), true,
+			"unreachable: TLS with " + address + ": tls: failed to verify certificate: x509: certificate signed by unknown authority"},
+		{"the system's authorities", link("", "client", ""), true, "x509: certificate signed by unknown authority"},
+		{"another name", link("ca.pem", "client", "msb.example"), true, "x509: certificate is valid for localhost, not msb.example"},
+		// TLS 1.3 has the server decide after our handshake, and this one just hangs up.
+		{"nobody", link("ca.pem", "", ""), false, "connection lost"},
+		{"somebody whom the server does not know", link("ca.pem", "other", ""), false, "connection lost"},
+		{"no TLS", config.ModbusLink{TCP: address}, false, "connection lost"},
+	} {
+		s := NewSource(testDevice, NewWire(c.link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
+		_, err := s.Poll(t.Context(), nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, agent.ErrUnreachable) != c.dead {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+		s.Close()
+	}
+
+	// A silent unit, the end of the server, and its return.
+	w := NewWire(link("ca.pem", "client", ""), slog.New(slog.DiscardHandler))
+	s, silent := NewSource(testDevice, w, 3, peerProfile(), 2*time.Second), NewSource(testDevice, w, 9, peerProfile(), 100*time.Millisecond)
+	defer s.Close()
+	defer silent.Close()
+	good := func() {
+		t.Helper()
+		if rs, err := s.Poll(t.Context(), nil); err != nil || !slices.Equal(show(rs), peerReadings(3)) {
+			t.Errorf("%q, %v", show(rs), err)
+		}
+	}
+	good()
+	for range 2 {
+		if _, err := silent.Poll(t.Context(), nil); !timedOut(err) {
+			t.Errorf("the silent unit: %v", err)
+		}
+		good()
+	}
+	if w.lines != 1 {
+		t.Errorf("%d connections, want 1", w.lines)
+	}
+	running.Stop()
+	if _, err := s.Poll(t.Context(), nil); !errors.Is(err, agent.ErrUnreachable) {
+		t.Errorf("poll of a killed server: %v", err)
+	}
+	pymodbus(t, peer.Listening(address), "tls:"+dir, port, "3")
+	good()
+}
+
+// A far side that takes the connection and says nothing to the handshake costs
+// one timeout, and is let go.
+func TestHandshakeThatNeverEnds(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ended := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err == nil {
+			_, err = io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+		ended <- err
+	}()
+	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: l.Addr().String()}, slog.New(slog.DiscardHandler)), 1, three(), 50*time.Millisecond)
+	defer s.Close()
+	if _, err := s.Poll(t.Context(), nil); !errors.Is(err, agent.ErrUnreachable) || !strings.Contains(err.Error(), "TLS with "+l.Addr().String()) {
+		t.Errorf("error %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the far side's end: %v", err)
+	}
 }
 
 func TestLibmodbusSerial(t *testing.T) {

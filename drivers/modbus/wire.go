@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -93,6 +94,9 @@ func NewWire(link config.ModbusLink, log *slog.Logger) *Wire {
 	case link.RTUOverTCP != "":
 		w.rtu = gomodbus.NewRTUClientHandler(link.RTUOverTCP)
 		w.dial = dialTCP(link.RTUOverTCP)
+	case link.Secure != "":
+		w.tcp = gomodbus.NewTCPClientHandler(link.Secure)
+		w.dial = dialTLS(link.Secure, link.TLS)
 	default:
 		w.tcp = gomodbus.NewTCPClientHandler(link.TCP)
 		w.dial = dialTCP(link.TCP)
@@ -113,6 +117,34 @@ func dialTCP(address string) func(context.Context) (stream, error) {
 			return nil, err
 		}
 		return conn, nil
+	}
+}
+
+// dialTLS dials Modbus/TCP Security. The handshake is part of the dialling, so
+// that a far side that cannot be believed is an unreachable one.
+func dialTLS(address string, t config.TLS) func(context.Context) (stream, error) {
+	return func(ctx context.Context) (stream, error) {
+		settings, err := t.Config()
+		if err != nil {
+			return nil, err
+		}
+		if settings == nil {
+			settings = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		if settings.ServerName == "" {
+			settings.ServerName, _, _ = net.SplitHostPort(address)
+		}
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		secure := tls.Client(conn, settings)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		}
+		return secure, nil
 	}
 }
 

@@ -1,12 +1,15 @@
 """A Modbus server for plantroom's tests: pymodbus, with known registers.
 
-usage: server.py tcp|rtu PORT UNIT...
+usage: server.py tcp|rtu|tls:DIR PORT UNIT...
+
+With tls it shows DIR/server.pem and talks to those only whom DIR/ca.pem knows.
 
 Unit u has the holding registers 0..59 and 70..79, each 100 u + its address;
 60..69 are refused. Input registers 0..9 hold u.
 Coils 0..19: every third is on. Discrete inputs 0..7 are on. Other units are
 silent.
 """
+import ssl
 import sys
 import types
 
@@ -16,7 +19,7 @@ for name in ("serial", "serial_asyncio"):
 sys.modules["serial_asyncio"].create_serial_connection = None
 
 from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSparseDataBlock
-from pymodbus.server import StartTcpServer
+from pymodbus.server import StartTcpServer, StartTlsServer
 from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
 kind, port, units = sys.argv[1], sys.argv[2], [int(u) for u in sys.argv[3:]]
@@ -35,5 +38,12 @@ def unit(u):
 
 context = ModbusServerContext(slaves={u: unit(u) for u in units}, single=False)
 framer = ModbusRtuFramer if kind == "rtu" else ModbusSocketFramer
-StartTcpServer(context=context, framer=framer, address=("127.0.0.1", int(port)), ignore_missing_slaves=True,
-               allow_reuse_address=True)
+settings = dict(context=context, framer=framer, address=("127.0.0.1", int(port)), ignore_missing_slaves=True,
+                allow_reuse_address=True)
+if kind.startswith("tls:"):
+    secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=kind[4:] + "/ca.pem")
+    secure.verify_mode = ssl.CERT_REQUIRED
+    secure.load_cert_chain(kind[4:] + "/server.pem", kind[4:] + "/server.key")
+    StartTlsServer(sslctx=secure, **settings)
+else:
+    StartTcpServer(**settings)
