@@ -287,14 +287,21 @@ func TestOutputsAndQueue(t *testing.T) {
 outputs:
   influx:
     - {url: http://10.1.0.5:8086, bucket: facility}
-    - {name: archive, url: http://10.1.0.6:8086, bucket: facility}
+    - {name: archive, url: http://10.1.0.6:8086, bucket: facility, gzip: false}
+    - {name: here, url: "http://localhost:8086", bucket: facility}
+    - {name: near, url: "http://[::1]:8086", bucket: facility, gzip: true}
   mqtt: {embedded: true}
 devices:
   - {id: ups-a, profile: rfc1628-ups, snmp: {address: 10.1.0.11}}
 `
 	}
 	site := load(t, text("queue: {dir: /var/lib/q, limit: 2GiB, sync: always}"))
-	if len(site.Influx) != 2 || site.Influx[0].Name != "influx" || site.Influx[1].Name != "archive" || site.MQTT[0].Name != "mqtt" {
+	for i, want := range []bool{true, false, false, true} {
+		if site.Influx[i].Gzip != want {
+			t.Errorf("%s is compressed: %v", site.Influx[i].Name, site.Influx[i].Gzip)
+		}
+	}
+	if len(site.Influx) != 4 || site.Influx[0].Name != "influx" || site.Influx[1].Name != "archive" || site.MQTT[0].Name != "mqtt" {
 		t.Errorf("outputs: %+v %+v", site.Influx, site.MQTT)
 	}
 	if want := (Queue{Dir: "/var/lib/q", Limit: 2 << 30, Sync: 0}); site.Queue != want {

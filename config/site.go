@@ -265,7 +265,7 @@ func (r *siteReader) outputName(m *mapping, kind string, i int, names map[string
 func (r *siteReader) influx(s *source, n *yaml.Node, i int, names map[string]string) *Influx {
 	in := s.mapping(n, "outputs.influx")
 	defer in.done()
-	return &Influx{
+	out := &Influx{
 		Name:   r.outputName(in, "influx", i, names),
 		URL:    s.url(in.need("url", "http://127.0.0.1:8086"), "http", "https"),
 		Org:    s.text(in.get("org"), "org"),
@@ -273,6 +273,12 @@ func (r *siteReader) influx(s *source, n *yaml.Node, i int, names map[string]str
 		Token:  NewSecret(s.text(in.get("token"), "token")),
 		TLS:    r.tls(in),
 	}
+	if n := in.get("gzip"); n != nil {
+		out.Gzip = s.boolean(n, "gzip")
+	} else if u, err := url.Parse(out.URL); err == nil {
+		out.Gzip = !loopback(u.Hostname()) // there, only the processor would notice
+	}
+	return out
 }
 
 func (r *siteReader) mqtt(s *source, n *yaml.Node, i int, names map[string]string) *MQTT {
@@ -336,11 +342,16 @@ func (s *source) wall(n *yaml.Node) *Wall {
 	}
 	m.done()
 	host, _, _ := net.SplitHostPort(w.Listen)
-	ip := net.ParseIP(host)
-	if w.Listen != "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) && w.Token.IsZero() && len(w.Users) == 0 {
+	if w.Listen != "" && !loopback(host) && w.Token.IsZero() && len(w.Users) == 0 {
 		s.fault(listen, "listen is %s, where others reach it; give wall a token: or users:, or listen on 127.0.0.1", w.Listen)
 	}
 	return w
+}
+
+// loopback reports whether only this machine reaches a host.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$`)

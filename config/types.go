@@ -48,6 +48,7 @@ type Influx struct {
 	Bucket string
 	Token  Secret
 	TLS    TLS
+	Gzip   bool // compress what is written
 }
 
 // MQTT is an MQTT 3.1.1 output. With Embedded set the agent serves a broker

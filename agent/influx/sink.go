@@ -15,24 +15,31 @@
 // is missing. Events are lines of their own, see AppendEvent.
 //
 // Lines are idempotent: the same one twice is one point. So whatever is not
-// confirmed is sent again. A line that the server will never take is found by
-// halving, left out and counted; the first of its series is logged with the
-// reason. A server that takes none of a block, and does not say that it is the
-// lines' fault, keeps it waiting: then it is the server, or what stands in
-// front of it, that has to change.
+// confirmed is sent again. What an answer means:
+//
+//	204                      taken
+//	any other 2xx            the same, unless there is a text in it: then somebody else answers, such as a hotspot's login page
+//	400, 422                 there are lines that the server will never take: they are found by halving, set aside and counted
+//	400, older than is kept  taken; what the bucket does not keep is counted
+//	413                      too much at once: half of it is tried, and what was taken is the limit from then on
+//	401, 403, 404            kept, until somebody has put the token or the bucket right
+//	429, 503                 kept, and nothing is sent for as long as Retry-After says
+//	3xx                      kept: the token is for one server, and goes to no other that this one names
+//	all else                 kept, as it is without a whole answer within 15 s
+//
+// Of set-aside lines the first of each series is logged, with the reason. A
+// server that takes none of a block, and does not say that it is the lines'
+// fault, keeps it waiting: then it is the server, or what stands in front of it,
+// that has to change.
 package influx
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,15 +47,9 @@ import (
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 	"github.com/influxdata/influxdb-client-go/v2/api"
-	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
 	"plantroom/agent"
-)
-
-const (
-	writeTimeout = 15 * time.Second // of one write, from the connection to the answer
-	writeLimit   = 1 << 20          // bytes in one write: five thousand lines or so
 )
 
 // Options say which InfluxDB, and for which site.
@@ -58,15 +59,19 @@ type Options struct {
 	Bucket string      // 1.8: DATABASE or DATABASE/RETENTION
 	Token  string      // 1.8: USER:PASSWORD; "" for none
 	TLS    *tls.Config // for https://; nil believes the system's authorities
+	Gzip   bool        // compress what is written
 	Site   string
 	Log    *slog.Logger
+	// SetAside keeps a line that the server will never take, for people to
+	// see; nil keeps none.
+	SetAside func(line string, why error)
 }
 
 // A Sink writes to one bucket. It implements agent.Sink, and is unordered:
 // lines carry their time.
 type Sink struct {
 	options Options
-	client  influxdb2.Client
+	http    *http.Client
 	api     api.WriteAPIBlocking
 
 	enc     lineprotocol.Encoder
@@ -77,6 +82,7 @@ type Sink struct {
 	mu     sync.Mutex
 	told   map[string]bool // series of which a refused line was logged
 	tooOld bool            // the last write held points that the server does not keep
+	limit  int             // bytes in one write
 }
 
 // New returns a sink. It dials nothing.
@@ -88,20 +94,11 @@ func New(o Options) (*Sink, error) {
 	case u.User != nil: // it would be in every error
 		return nil, errors.New("the URL of InfluxDB carries a user; write it as the token, USER:PASSWORD")
 	}
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSClientConfig:       o.TLS,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: writeTimeout,
-		MaxIdleConns:          2,
-		IdleConnTimeout:       90 * time.Second,
-	}
-	client := influxdb2.NewClientWithOptions(o.URL, o.Token, influxdb2.DefaultOptions().
-		SetPrecision(time.Millisecond).
-		SetHTTPClient(&http.Client{Transport: transport, Timeout: writeTimeout}))
+	client := httpClient(o)
 	s := &Sink{
-		options: o, client: client, api: client.WriteAPIBlocking(o.Org, o.Bucket),
+		options: o, http: client, limit: writeLimit,
+		api: influxdb2.NewClientWithOptions(o.URL, o.Token, influxdb2.DefaultOptions().SetPrecision(time.Millisecond).SetHTTPClient(client)).
+			WriteAPIBlocking(o.Org, o.Bucket),
 		layouts: map[*agent.Device]*layout{}, told: map[string]bool{},
 	}
 	s.enc.SetPrecision(lineprotocol.Millisecond)
@@ -110,7 +107,7 @@ func New(o Options) (*Sink, error) {
 
 // Close closes idle connections.
 func (s *Sink) Close() error {
-	s.client.Close()
+	s.http.CloseIdleConnections()
 	return nil
 }
 
@@ -263,184 +260,4 @@ func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
 	if started {
 		s.enc.EndLine(rs[0].Time)
 	}
-}
-
-// Refused returns how many lines were left out, ever, because InfluxDB will
-// never take them. It may be called at any time.
-func (s *Sink) Refused() uint64 { return s.refused.Load() }
-
-// Unordered says that blocks may overtake each other and Sends overlap.
-func (s *Sink) Unordered() {}
-
-// Send writes lines and returns nil when the server has taken them, or those
-// that it will never take are left out.
-func (s *Sink) Send(ctx context.Context, block []byte) error {
-	var v verdicts
-	for lines := string(block); len(lines) > 0; {
-		n := len(lines)
-		if n > writeLimit {
-			n = 1 + strings.LastIndexByte(lines[:writeLimit], '\n')
-		}
-		if err := s.send(ctx, lines[:n], &v); err != nil {
-			return fmt.Errorf("write to %s bucket %s: %w", s.options.URL, s.options.Bucket, err)
-		}
-		lines = lines[n:]
-	}
-	if v.taken == 0 && v.unclear != nil {
-		return fmt.Errorf("write to %s bucket %s: no line is taken: %w", s.options.URL, s.options.Bucket, v.unclear)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range v.refused {
-		s.leaveOut(r)
-	}
-	if (v.tooOld > 0) != s.tooOld {
-		s.tooOld = v.tooOld > 0
-		if s.tooOld {
-			s.options.Log.Warn("InfluxDB leaves out points, they are older than its bucket keeps", "sink", "influx", "points", v.tooOld)
-		} else {
-			s.options.Log.Info("no point is too old for InfluxDB any more", "sink", "influx")
-		}
-	}
-	s.refused.Add(uint64(v.tooOld))
-	return nil
-}
-
-// Verdicts are what the server made of the parts of a block.
-type verdicts struct {
-	taken   int // writes
-	tooOld  int // points, in writes that were taken
-	refused []refusal
-	unclear error // the first refusal of a line that does not say that the line is at fault
-	alone   int   // such refusals
-}
-
-// A refusal is a line that the server does not take, and why.
-type refusal struct {
-	line string
-	err  error
-}
-
-// refusedAlone is how many single lines a server may refuse without finding
-// fault with them, and take none, before the rest of the block is not tried.
-const refusedAlone = 8
-
-// send writes lines, in halves of halves where the server refuses them, and
-// adds to v what became of them. An error is not the lines' fault.
-func (s *Sink) send(ctx context.Context, lines string, v *verdicts) error {
-	err := s.api.WriteRecord(ctx, lines)
-	if err == nil {
-		v.taken++
-		return nil
-	}
-	answer, _ := errors.AsType[*influxhttp.Error](err)
-	reason := explain(err, answer)
-	if answer == nil || !final(answer.StatusCode) {
-		return reason
-	}
-	if n, ok := tooOld(answer); ok {
-		v.taken++
-		v.tooOld += n
-		return nil
-	}
-	if end := strings.IndexByte(lines, '\n'); end < 0 || end == len(lines)-1 {
-		v.refused = append(v.refused, refusal{strings.TrimSuffix(lines, "\n"), reason})
-		if faultless(answer) {
-			if v.alone++; v.unclear == nil {
-				v.unclear = reason
-			}
-			if v.alone >= refusedAlone && v.taken == 0 {
-				return fmt.Errorf("no line is taken: %w", reason)
-			}
-		}
-		return nil
-	}
-	middle := half(lines)
-	if err := s.send(ctx, lines[:middle], v); err != nil {
-		return err
-	}
-	return s.send(ctx, lines[middle:], v)
-}
-
-// leaveOut counts a refused line and logs the first of its series. s.mu is
-// held.
-func (s *Sink) leaveOut(r refusal) {
-	s.refused.Add(1)
-	series := seriesOf(r.line)
-	if s.told[series] {
-		return
-	}
-	const manySeries = 10_000
-	if len(s.told) == manySeries {
-		clear(s.told)
-	}
-	s.told[series] = true
-	s.options.Log.Error("a line is left out, InfluxDB will never take it; more of its series are only counted", "sink", "influx",
-		"line", r.line, "err", r.err)
-}
-
-// seriesOf returns a line's measurement and tags.
-func seriesOf(line string) string {
-	for i := range len(line) {
-		if line[i] == ' ' && (i == 0 || line[i-1] != '\\') {
-			return strings.Clone(line[:i])
-		}
-	}
-	return strings.Clone(line)
-}
-
-// half returns where to cut lines, of which there are at least two: after the
-// line that has the middle in it, or before it when it is the last one.
-func half(lines string) int {
-	middle := len(lines) / 2
-	if end := strings.IndexByte(lines[middle:], '\n'); end >= 0 && middle+end+1 < len(lines) {
-		return middle + end + 1
-	}
-	return strings.LastIndexByte(lines[:middle], '\n') + 1
-}
-
-// final reports whether a status is about what was written, so that the same
-// again would be refused again: malformed, too large, not processable.
-func final(status int) bool {
-	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
-}
-
-// tooOld reports whether the server has taken what it was sent, but for points
-// older than its bucket keeps, and how many they were.
-func tooOld(answer *influxhttp.Error) (points int, ok bool) {
-	if !strings.Contains(answer.Message, "partial write") || !strings.Contains(answer.Message, "retention policy") {
-		return 0, false
-	}
-	_, dropped, _ := strings.Cut(answer.Message, "dropped=")
-	points, err := strconv.Atoi(strings.TrimSpace(dropped))
-	if err != nil {
-		points = 1
-	}
-	return points, true
-}
-
-// faultless reports whether an answer finds no fault with the line that it
-// refuses: it may come from something in front of the database, or be about
-// where the line was to go.
-func faultless(answer *influxhttp.Error) bool {
-	return !strings.Contains(answer.Message, "unable to parse") && !strings.Contains(answer.Message, "partial write")
-}
-
-// explain makes one line of an answer, or of why there is none.
-func explain(err error, answer *influxhttp.Error) error {
-	if answer == nil || answer.StatusCode == 0 {
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			return e.Err // the URL is in the error that this one will be in
-		}
-		return err
-	}
-	text := strings.TrimSpace(answer.Message)
-	if text == "" {
-		text = http.StatusText(answer.StatusCode)
-	}
-	const limit = 500
-	if len(text) > limit {
-		text = text[:limit] + "..."
-	}
-	return fmt.Errorf("%d %s", answer.StatusCode, strings.Join(strings.Fields(text), " "))
 }

@@ -227,7 +227,7 @@ func missingDatabase(t *testing.T, db *peer.InfluxDB) {
 		t.Fatal(err)
 	}
 	err = s.Send(t.Context(), []byte("ups v=1 1790000000000\n"))
-	if want := "write to " + db.URL + ` bucket nowhere: 404 database not found: "nowhere"`; err == nil || err.Error() != want {
+	if want := "write to " + db.URL + ` bucket nowhere: 404 database not found: "nowhere" (no such bucket, or no InfluxDB there)`; err == nil || err.Error() != want {
 		t.Errorf("error: %v\nwant:  %s", err, want)
 	}
 }
@@ -262,8 +262,8 @@ func token(t *testing.T, db *peer.InfluxDB) {
 	db.Restart(t)
 	for _, test := range []struct{ token, want string }{
 		{"edge:sesame", ""},
-		{"edge:guessed", "401 Unauthorized"},
-		{"", "401 Unauthorized"},
+		{"edge:guessed", "401 Unauthorized (the token is not the right one)"},
+		{"", "401 Unauthorized (the token is not the right one)"},
 	} {
 		var log strings.Builder
 		s, err := New(Options{URL: db.URL, Bucket: "facility", Token: test.token, Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -40,13 +40,11 @@ func (c *counting) handedOut() int {
 	return c.last
 }
 
-// TestKill kills the agent twenty times, -9, while it polls fifty devices every
-// 100 ms and the database comes and goes. Every number that a device said is in
-// the database afterwards, but for those of polls that were under way when the
-// agent was killed.
-func TestKill(t *testing.T) {
-	const devices, kills = 50, 20
-	db := peer.StartInfluxDB(t)
+// writeCounterSite serves counters as Modbus devices d0, d1, ... and returns the
+// configuration of a site that polls them every 100 ms into an InfluxDB, with
+// its queue in a folder beside.
+func writeCounterSite(t *testing.T, influx string, counters []*counting) (path string) {
+	t.Helper()
 	const profile = "profile: counter\nclass: switchboard\nmodbus: {points: [{metric: x_count, unit: \"\", holding: 0, type: u32}]}\n"
 	p, err := config.ParseProfile("counter.yaml", []byte(profile))
 	if err != nil {
@@ -57,15 +55,13 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	var site strings.Builder
-	fmt.Fprintf(&site, "site: a\nprofiles: [profiles]\nqueue: {dir: queue}\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", db.URL)
-	counters := make([]*counting, devices)
-	for i := range counters {
-		counters[i] = &counting{}
-		s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{1: {Profile: p, Values: counters[i]}})
+	fmt.Fprintf(&site, "site: a\nprofiles: [profiles]\nqueue: {dir: queue}\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", influx)
+	for i, c := range counters {
+		s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{1: {Profile: p, Values: c}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close()
+		t.Cleanup(func() { s.Close() })
 		fmt.Fprintf(&site, "  - {id: d%d, profile: counter, modbus: {tcp: %q, unit: 1}, every: 100ms}\n", i, s.Addr())
 	}
 	for name, text := range map[string]string{"site.yaml": site.String(), "profiles/counter.yaml": profile} {
@@ -73,6 +69,22 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return filepath.Join(dir, "site.yaml")
+}
+
+// TestKill kills the agent twenty times, -9, while it polls fifty devices every
+// 100 ms and the database comes and goes. Every number that a device said is in
+// the database afterwards, but for those of polls that were under way when the
+// agent was killed.
+func TestKill(t *testing.T) {
+	const devices, kills = 50, 20
+	db := peer.StartInfluxDB(t)
+	counters := make([]*counting, devices)
+	for i := range counters {
+		counters[i] = &counting{}
+	}
+	site := writeCounterSite(t, db.URL, counters)
+	dir := filepath.Dir(site)
 	// The test binary is plantroom when it is called that (see TestMain).
 	self, err := os.Executable()
 	if err != nil {
@@ -88,7 +100,7 @@ func TestKill(t *testing.T) {
 	}
 	defer log.Close()
 	start := func() *exec.Cmd {
-		cmd := exec.Command(program, "run", filepath.Join(dir, "site.yaml"))
+		cmd := exec.Command(program, "run", site)
 		cmd.Stderr = log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

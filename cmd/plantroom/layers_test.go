@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	// The domain knows nothing of wires, files or formats.
 	"agent": nil,
 	// What is between the domain and one far side knows the domain only.
+	"agent/aside":  nil,
 	"agent/events": {"agent"},
 	"agent/influx": {"agent"},
 	"agent/mqtt":   {"agent"},
@@ -39,7 +40,7 @@ var layers = map[string][]string{
 	// A dashboard draws the catalogue: its units, words and descriptions.
 	"dashboards/grafana": {"agent", "config"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/trend", "agent/wall", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/aside", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/trend", "agent/wall", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,5 +57,36 @@ func TestQueueFolder(t *testing.T) {
 	}
 	if code := stop(); code != 0 {
 		t.Errorf("exit %d", code)
+	}
+}
+
+// TestSetAside polls a device of which InfluxDB takes nothing, because it has a
+// text where the device has a number: the readings are in a file, and those of
+// others in the database.
+func TestSetAside(t *testing.T) {
+	db := peer.StartInfluxDB(t)
+	answer, err := http.Post(db.URL+"/write?db=facility", "", strings.NewReader(`switchboard,device=other x_count="seven"`))
+	if err != nil || answer.StatusCode != http.StatusNoContent {
+		t.Fatal(answer, err)
+	}
+	answer.Body.Close()
+	site := writeCounterSite(t, db.URL, []*counting{{}})
+	ctx, cancel := context.WithCancel(t.Context())
+	exit, log := make(chan int, 1), &peer.Output{}
+	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	file := filepath.Join(filepath.Dir(site), "queue", "influx", "refused.txt")
+	peer.Until(t, "lines are set aside", func() bool {
+		text, _ := os.ReadFile(file)
+		return strings.Count(string(text), "400 partial write: field type conflict") > 2 && strings.Contains(string(text), "\nswitchboard,device=d0,site=a ")
+	})
+	peer.Until(t, "the agent's own readings arrive", func() bool {
+		return db.Count(t, "SELECT count(readings_set_aside) FROM agent WHERE readings_set_aside > 0") > 0
+	})
+	cancel()
+	if code := <-exit; code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if n := strings.Count(log.String(), "will never take it"); n != 1 {
+		t.Errorf("%d lines of the log are about it:\n%s", n, log)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plantroom/agent"
+	"plantroom/agent/aside"
 	"plantroom/agent/events"
 	"plantroom/agent/influx"
 	"plantroom/agent/mqtt"
@@ -301,7 +302,8 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 				return nil, err
 			}
 			return influx.New(influx.Options{
-				URL: out.URL, Org: out.Org, Bucket: out.Bucket, Token: out.Token.Reveal(), TLS: tls, Site: site.Name, Log: s.log,
+				URL: out.URL, Org: out.Org, Bucket: out.Bucket, Token: out.Token.Reveal(), TLS: tls, Gzip: out.Gzip,
+				Site: site.Name, Log: s.log, SetAside: s.setAside(out.Name),
 			})
 		})
 		if err != nil {
@@ -380,6 +382,18 @@ const (
 	memoryLimit = 64 << 20 // a queue in memory
 	fastLimit   = 4 << 20  // the fast lane beside a queue
 )
+
+// asideLimit bounds what is set aside of an output's, in bytes.
+const asideLimit = 16 << 20
+
+// setAside returns what keeps, in the folder of its queue, what the output of
+// that name will never take; nil where there is no such folder.
+func (s *station) setAside(name string) func(what string, why error) {
+	if s.queues.Dir == "" {
+		return nil
+	}
+	return aside.New(filepath.Join(s.queues.Dir, name, "refused.txt"), asideLimit, s.log.With("sink", name)).Add
+}
 
 // openQueue opens the queue of the output of that name: in a folder of its own
 // where the configuration has a place for queues, otherwise in memory.
