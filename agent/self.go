@@ -40,9 +40,8 @@ func (a *Agent) Outlets() []OutletStats {
 // are. The catalogue gives a metric of the device's class by its name. Report
 // is called before Run.
 func (a *Agent) Report(d *Device, catalogue func(name string) *Metric, read func(*Figures)) {
-	s := &own{Figures{device: d, catalogue: catalogue, points: map[figure]*Point{}}, read}
 	b := NewBus(d.ID)
-	b.Add(d, s, catalogue("up"), catalogue("poll_duration"))
+	b.Add(d, &own{NewFigures(d, catalogue), read}, catalogue("up"), catalogue("poll_duration"))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.own = append(a.own, b)
@@ -59,6 +58,18 @@ type Figures struct {
 }
 
 type figure struct{ metric, channel string }
+
+// NewFigures returns figures of d of which none has been read.
+func NewFigures(d *Device, catalogue func(name string) *Metric) *Figures {
+	return &Figures{device: d, catalogue: catalogue, points: map[figure]*Point{}}
+}
+
+// Take appends what read reads to dst.
+func (f *Figures) Take(dst []Reading, read func(*Figures)) []Reading {
+	f.readings = dst
+	read(f)
+	return f.readings
+}
 
 func (f *Figures) point(metric, channel string) *Point {
 	at := figure{metric, channel}
@@ -89,15 +100,13 @@ func (f *Figures) Failed(metric, channel string, err error) {
 
 // An own is the Source of a device of the agent's own, which always answers.
 type own struct {
-	figures Figures
+	figures *Figures
 	read    func(*Figures)
 }
 
 // Poll appends what there is to read.
 func (o *own) Poll(_ context.Context, dst []Reading) ([]Reading, error) {
-	o.figures.readings = dst
-	o.read(&o.figures)
-	return o.figures.readings, nil
+	return o.figures.Take(dst, o.read), nil
 }
 
 // Probe does nothing.

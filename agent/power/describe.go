@@ -81,6 +81,16 @@ func (n *Network) stand(p *agent.Path, e *evaluation, at time.Time) {
 			p.Sources = append(p.Sources, n.nodes[i].id)
 		}
 	}
+	if p.On == agent.NoData && e.torn && n.seeing {
+		if n.tornAt.IsZero() {
+			n.tornAt = at
+		}
+		if at.Sub(n.tornAt) < settling {
+			p.On, p.Sources, p.Since = n.stood.on, n.stood.sources, n.stood.since
+			return
+		}
+	}
+	n.tornAt = time.Time{}
 	if p.On == agent.NoData {
 		if n.seeing {
 			n.seeing, n.lostAt = false, at
@@ -98,6 +108,10 @@ func (n *Network) stand(p *agent.Path, e *evaluation, at time.Time) {
 	n.seeing, n.stood.on, n.stood.sources = true, p.On, p.Sources
 	p.Since = n.stood.since
 }
+
+// settling is how long what the building stood on goes on to be said while
+// devices contradict each other: that of a transfer, and a poll.
+const settling = 5 * time.Second
 
 // blink is how long nothing may be seen without it counting as a gap, in which
 // anything may have happened.

@@ -215,8 +215,11 @@ type device struct {
 
 // fresh reports whether what the device said last still counts.
 func (d *device) fresh(now time.Time) bool {
-	return d != nil && !d.polled.IsZero() && d.failures < 2 && now.Sub(d.polled) <= 3*d.Every+time.Second
+	return d != nil && !d.polled.IsZero() && d.failures < 2 && now.Sub(d.polled) <= d.term()
 }
+
+// term is how long what a device said counts: three polls, and what a poll takes.
+func (d *device) term() time.Duration { return 3*d.Every + time.Second }
 
 // take keeps what a poll says and reports whether the facts have changed.
 func (d *device) take(p *agent.Poll) bool {

@@ -32,6 +32,7 @@ type Network struct {
 	stood   standing
 	seeing  bool      // what the building stands on is known
 	lostAt  time.Time // when it ceased to be
+	tornAt  time.Time // since when devices contradict each other; zero while they do not
 	blind   bool      // all that is missing is data
 	changed []func(agent.Path)
 }
@@ -51,6 +52,9 @@ type node struct {
 	state agent.NodeState // as last found
 	since time.Time       // when it became so
 	dead  time.Time       // when it lost its supply; zero while it has one
+
+	guess   string // of a transfer switch: the source that it was last found to be on, not by itself
+	guessed time.Time
 }
 
 // An edge is a way that power can take.

@@ -119,18 +119,9 @@ func (e *evaluation) itPower() (total opt, err error) {
 	var walk func(i int)
 	walk = func(i int) {
 		v := &e.n.nodes[i]
-		if seen[i] {
-			return
-		}
-		if v.class == "generator" {
-			for _, k := range v.out {
-				walk(e.n.edges[k].to)
-			}
-			return
-		}
 		it, others := e.n.loadOf(i)
 		switch {
-		case !it:
+		case !it || seen[i]:
 		case v.it || holds(v.class) && !others:
 			seen[i] = true
 			watts := e.given[i]

@@ -22,6 +22,7 @@ type evaluation struct {
 	at    []time.Time    // of the latest reading that says so
 	flow  []agent.Supply // through an edge
 	watts []opt          // through an edge
+	torn  bool           // devices contradict each other for not being polled at the same time
 	given []opt          // W that a node gives
 	taken []opt          // W that a node takes
 }
@@ -289,7 +290,9 @@ func (e *evaluation) through(i, from int) agent.Supply {
 	case e.on[from] == agent.Dead:
 		// Two polls are not of the same moment: the later one is right.
 		if e.live[i] == yes && e.at[i].After(e.at[from]) {
-			return e.n.kind(from)
+			kind := e.n.kind(from)
+			e.torn = e.torn || kind == agent.NoData
+			return kind
 		}
 		e.at[i] = e.at[from]
 	}
@@ -383,11 +386,21 @@ func (e *evaluation) selects(i int) string {
 	gens := e.n.nodes[e.n.edges[e.n.feeder(i, standby)].from].gens
 	switch carried := e.anyCarries(gens); {
 	case carried == yes:
-		return standby
-	case e.live[i] == yes && carried == no:
-		return rest
+		v.guess, v.guessed = standby, e.now
+	case e.live[i] == yes && carried == no && !slices.ContainsFunc(gens, func(g int) bool { return e.changed(g).After(e.at[i]) }):
+		v.guess, v.guessed = rest, e.now
+	case e.now.Sub(v.guessed) > v.device.term():
+		return ""
 	}
-	return ""
+	return v.guess // for a moment the neighbours were not polled at the same time
+}
+
+// changed returns when a node's device last said something else.
+func (e *evaluation) changed(i int) time.Time {
+	if !e.fresh[i] {
+		return time.Time{}
+	}
+	return e.n.nodes[i].device.since
 }
 
 // supplyUPS finds what a UPS gives.

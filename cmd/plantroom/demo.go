@@ -82,10 +82,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "site.yaml")
-	own := filepath.Join(dir, "profiles", sim.FreeCoolingFile)
-	err = errors.Join(os.Mkdir(filepath.Dir(own), 0o700), os.WriteFile(own, []byte(sim.FreeCooling), 0o600),
-		os.WriteFile(path, demoConfig(facility, addresses, broker, screen, cmd), 0o600))
+	path, err := writeDemo(dir, demoConfig(facility, addresses, broker, screen, cmd))
 	if err != nil {
 		return err
 	}
@@ -176,6 +173,15 @@ func serveFacility(f *sim.Facility) (addresses map[string]string, servers []*sim
 	}
 	s, e := sim.ServeModbus(anyPort, gateway)
 	return addresses, servers, serve(behind, s, e)
+}
+
+// writeDemo writes the configuration, and the profile that it has of its own,
+// into a folder. It returns the configuration's path.
+func writeDemo(dir string, text []byte) (path string, err error) {
+	path = filepath.Join(dir, "site.yaml")
+	own := filepath.Join(dir, "profiles", sim.FreeCoolingFile)
+	return path, errors.Join(os.Mkdir(filepath.Dir(own), 0o700), os.WriteFile(own, []byte(sim.FreeCooling), 0o600),
+		os.WriteFile(path, text, 0o600))
 }
 
 // demoConfig writes the configuration as a person would.
