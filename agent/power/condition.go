@@ -36,7 +36,7 @@ var (
 	broken      = ill("no voltage", "bez napětí", "NAME without voltage", "NAME bez napětí")
 	opened      = ill("breaker open", "vypnutý jistič", "NAME: breaker open", "NAME: vypnutý jistič")
 	phaseGone   = ill("phase missing", "chybí fáze", "NAME: a phase is missing", "NAME: chybí fáze")
-	mainsLost   = ill("lost", "výpadek", "mains", "síť")
+	mainsLost   = ill("lost", "výpadek", "mains lost", "výpadek sítě")
 	feedLost    = ill("lost", "výpadek", "NAME lost", "NAME: výpadek")
 	standby     = sound("standby", "připraven")
 	starting    = sound("starting", "startuje")
@@ -59,6 +59,7 @@ var (
 	charging    = sound("charging", "dobíjí")
 	onBattery   = ill("on battery", "na baterii", "NAME on battery", "NAME na baterii")
 	onlyBattery = sound("on battery", "na baterii") // because what feeds it is dead, which is said of that
+	noMains     = ill("on battery", "na baterii", "mains lost", "výpadek sítě")
 	onBypass    = ill("on bypass", "na bypassu", "NAME on bypass", "NAME na bypassu")
 	maintenance = ill("maintenance bypass", "servisní bypass", "NAME on maintenance bypass", "NAME na servisním bypassu")
 	upsOff      = ill("off", "vypnuta", "NAME off", "NAME mimo provoz")
@@ -70,11 +71,12 @@ var (
 	mixed       = sound("mixed cooling", "smíšené chlazení")
 	mechanical  = sound("mechanical cooling", "strojní chlazení")
 	heating     = sound("heating", "topí")
-	coolingOff  = ill("off", "vypnuto", "NAME off", "NAME: vypnuto")
+	coolingOff  = sound("off", "vypnuto")
 	unpowered   = ill("no power", "bez napájení", "NAME without power", "NAME bez napájení")
 	supplied    = sound("supplied", "napájeno")
 	heldOut     = sound("on batteries", "na bateriích")
-	oneFeed     = ill("one feed lost", "jeden přívod chybí", "NAME on one feed only", "NAME jen na jednom přívodu")
+	oneFeed     = sound("one feed lost", "jeden přívod chybí") // which is said of what is lost
+	noCooling   = ill("", "", "no cooling unit runs", "neběží žádná chladicí jednotka")
 )
 
 // beside returns the condition as one that takes nothing out of the reserve.
@@ -204,6 +206,17 @@ func (e *evaluation) transferSwitch(i int) (agent.NodeState, condition) {
 	return agent.Unknown, notSeen
 }
 
+// mainsDead reports whether all that stands on mains that no node stands for
+// is without them.
+func (e *evaluation) mainsDead() bool {
+	for i := range e.n.nodes {
+		if v := &e.n.nodes[i]; v.root && e.on[i] != agent.Dead && e.on[i] != agent.Batteries && e.on[i] != agent.Generator {
+			return false
+		}
+	}
+	return true
+}
+
 // feedersDead reports whether nothing that feeds a node has a supply.
 func (e *evaluation) feedersDead(i int) bool {
 	for _, k := range e.n.nodes[i].in {
@@ -235,8 +248,10 @@ func (e *evaluation) ups(i int) (agent.NodeState, condition) {
 		return agent.Abnormal, depleted
 	case f.battery == "low":
 		return agent.Abnormal, batteryLow
-	case e.on[i] == agent.Batteries && fed:
+	case e.on[i] == agent.Batteries && (fed || v.root && !e.mainsDead()):
 		return agent.Abnormal, onBattery
+	case e.on[i] == agent.Batteries && v.root:
+		return agent.Abnormal, noMains
 	case e.on[i] == agent.Batteries:
 		return agent.Abnormal, onlyBattery
 	case f.status == "bypass":
@@ -263,7 +278,7 @@ func (e *evaluation) coolingUnit(i int) (agent.NodeState, condition) {
 	case e.on[i] == agent.Dead:
 		return agent.Lost, unpowered.beside()
 	case f.status == "off":
-		return agent.Lost, coolingOff.beside()
+		return agent.Ready, coolingOff // it may well be its turn to rest
 	case f.status == "standby":
 		return agent.Ready, standby
 	case f.mode == "free_cooling":
@@ -290,11 +305,10 @@ func (e *evaluation) load(i int) (agent.NodeState, condition) {
 	}
 	switch e.on[i] {
 	case agent.Dead:
-		c := unpowered
-		if v.it {
-			c.severity = agent.Alarm
+		if v.it { // the headline says it
+			return agent.Lost, condition{word: unpowered.word}
 		}
-		return agent.Lost, c
+		return agent.Lost, unpowered.beside()
 	case agent.NoData:
 		return agent.Unknown, notSeen
 	case agent.Batteries:
@@ -313,6 +327,8 @@ func (e *evaluation) board(i int) (agent.NodeState, condition) {
 	switch {
 	case e.on[i] == agent.Dead && v.root:
 		return agent.Lost, mainsLost
+	case e.on[i] == agent.Dead && v.kinds == generators:
+		return agent.Ready, standby // until its generators run
 	case e.on[i] == agent.Dead && e.feedersDead(i):
 		return agent.Lost, isDead
 	case e.on[i] == agent.Dead && f.breaker == "open":

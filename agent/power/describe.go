@@ -9,6 +9,7 @@ import (
 
 // An issue is something that is not as it should be.
 type issue struct {
+	id, name string
 	text     agent.Words // UPS A on bypass
 	severity agent.Severity
 	missing  bool // it is a part of what ought to be in reserve for the building's load
@@ -23,6 +24,12 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 		at = e.now // nothing was read: it is that readings have become old
 	}
 	var issues []issue
+	add := func(id, name string, c condition, critical bool) {
+		x := issue{id: id, name: name, text: c.of(name), severity: c.severity, missing: c.reserve && critical, blind: c.blind}
+		if x.text.EN != "" && !slices.ContainsFunc(issues, func(y issue) bool { return x.text == y.text }) {
+			issues = append(issues, x)
+		}
+	}
 	for i := range n.nodes {
 		v := &n.nodes[i]
 		state, c := e.condition(i)
@@ -34,9 +41,21 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 		}
 		p.Nodes[i] = agent.PathNode{ID: v.id, Name: v.name, Class: v.class, Room: v.room, State: state, Word: c.word,
 			On: e.on[i], Power: e.power(i).pointer(), Since: v.since}
-		if c.says.EN != "" {
-			issues = append(issues, issue{text: c.of(v.name), severity: c.severity, missing: c.reserve && v.critical, blind: c.blind})
+		add(v.id, v.name, c, v.critical)
+	}
+	runs, known := false, len(n.cooling) > 0
+	for _, d := range n.cooling {
+		fresh := d.fresh(e.now)
+		runs = runs || fresh && d.facts.status == "running"
+		known = known && fresh && d.facts.status != ""
+		if fresh && d.facts.status == "fault" {
+			add(d.ID, d.Name, inFault, false)
 		}
+	}
+	if known && !runs {
+		c := noCooling.beside()
+		c.severity = agent.Alarm
+		add("", "", c, false)
 	}
 	for k, edge := range n.edges {
 		p.Edges[k] = agent.PathEdge{From: n.nodes[edge.from].id, To: n.nodes[edge.to].id, On: e.flow[k], Power: e.watts[k].pointer()}
@@ -50,12 +69,28 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 		}
 		p.Severity = max(p.Severity, x.severity)
 	}
-	p.Redundant = len(p.Missing) == 0
-	if left, _ := e.runtime(); left.ok {
-		p.Runtime = left.pointer()
-	}
+	p.Redundant = len(p.Missing) == 0 && p.On != agent.NoData
+	p.Runtime = n.left(p, e).pointer()
 	n.say(p, e, issues)
 	return p
+}
+
+// left returns the shortest battery runtime: of those that carry the load,
+// where there are such.
+func (n *Network) left(p *agent.Path, e *evaluation) (left opt) {
+	if p.On != agent.Batteries {
+		left, _ = e.runtime()
+		return left
+	}
+	for i := range n.nodes {
+		v := &n.nodes[i]
+		if slices.Contains(p.Sources, v.id) && e.fresh[i] {
+			if r := v.device.figures.runtime; r.ok && (!left.ok || r.v < left.v) {
+				left = r
+			}
+		}
+	}
+	return left
 }
 
 // stand finds what the building's load stands on and which sources carry it.
@@ -97,10 +132,11 @@ func (n *Network) stand(p *agent.Path, e *evaluation, at time.Time) {
 		}
 		return
 	}
-	same := n.stood.on == p.On && slices.Equal(n.stood.sources, p.Sources)
+	// One more UPS on battery is the same failure.
+	same := n.stood.on == p.On && (p.On == agent.Batteries || slices.Equal(n.stood.sources, p.Sources))
 	switch {
 	case same && (n.seeing || at.Sub(n.lostAt) < blink):
-	case n.seeing:
+	case n.seeing || n.stood.on != agent.NoData && at.Sub(n.lostAt) < blink:
 		n.stood.since = at
 	default:
 		n.stood.since = e.began(from, p.On)
@@ -131,6 +167,13 @@ func (e *evaluation) sources(i int, on agent.Supply, from map[int]bool) {
 	case on == agent.Batteries && holds(v.class) && e.on[i] == on, on == agent.Generator && v.class == "generator":
 		from[i] = true
 		return
+	}
+	if on == agent.Generator && v.root && e.on[i] == on {
+		for g := range e.n.nodes {
+			if len(e.n.nodes[g].out) == 0 && e.n.nodes[g].class == "generator" && e.carries(g) == yes {
+				from[g] = true
+			}
+		}
 	}
 	for _, k := range v.in {
 		if e.flow[k] == on {

@@ -503,6 +503,12 @@ func (e *evaluation) supplyBoard(i int) {
 		}
 	}
 	switch {
+	case v.kinds == generators && e.live[i] != no:
+		// It is there for who takes it.
+		e.on[i] = agent.Dead
+		for _, k := range v.in {
+			e.on[i] = better(e.on[i], e.on[e.n.edges[k].from])
+		}
 	case e.live[i] == no && v.class != "load":
 		e.on[i] = agent.Dead
 		for _, k := range v.in {

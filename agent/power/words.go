@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,10 +21,6 @@ func (n *Network) say(p *agent.Path, e *evaluation, issues []issue) {
 	var head, more []agent.Words
 	units, well := n.units(e)
 	since := timeWords(p.Since, e.now)
-	unseen := n.latest.IsZero()
-	for i := range n.nodes {
-		unseen = unseen && n.nodes[i].state == agent.Unknown
-	}
 	var dark []string // parts of the load without power, while others have some
 	for i := range n.nodes {
 		if n.nodes[i].it && e.on[i] == agent.Dead {
@@ -34,12 +31,13 @@ func (n *Network) say(p *agent.Path, e *evaluation, issues []issue) {
 		head = append(head, both("PART OF THE LOAD HAS NO POWER: "+list(dark).EN, "ČÁST ZÁTĚŽE JE BEZ NAPÁJENÍ: "+list(dark).CS))
 		p.Severity = agent.Alarm
 	}
+	first, troubled := worst(issues)
 	switch p.On {
 	case agent.NoData:
 		switch {
 		case len(n.nodes) == 0:
 			head = append(head, both("Nothing in the configuration carries power", "V konfiguraci není nic, co napájí"))
-		case unseen && n.waiting():
+		case n.waiting():
 			head = append(head, both("Waiting for the first readings", "Čeká se na první údaje"))
 		default:
 			head = append(head, both("NO DATA: what the building stands on is not known", "BEZ DAT: není známo, na čem budova běží"))
@@ -49,59 +47,119 @@ func (n *Network) say(p *agent.Path, e *evaluation, issues []issue) {
 		head = append(head, both("NO POWER"+since.EN, "BEZ NAPÁJENÍ"+since.CS))
 		p.Severity = agent.Alarm
 	case agent.Batteries:
+		head = append(head, n.onBatteries(p, e, units, since)...)
 		p.Severity = agent.Alarm
-		w := both("ON BATTERIES", "NA BATERIÍCH")
-		if len(p.Sources) == 1 {
-			w = both("ON BATTERY", "NA BATERII")
-		}
-		w = both(w.EN+since.EN, w.CS+since.CS)
-		if p.Runtime != nil {
-			left := lasting(*p.Runtime)
-			w = both(w.EN+", "+left.en+" left", w.CS+", "+left.remain()+" "+left.nominative())
-		}
-		head = append(head, w, n.help(e))
 	case agent.Generator:
-		p.Severity = max(p.Severity, agent.Warning)
 		name := n.generatorName(p.Sources)
 		head = append(head, both("ON "+name.EN+since.EN, "NA "+name.CS+since.CS))
 		head = append(head, n.batteries(e, p, units, well)...)
+		p.Severity = max(p.Severity, agent.Warning)
 	case agent.Mains:
 		head = append(head, both("On mains", "Na síti"))
-		if first, ok := worst(issues); ok {
-			head = append(head, capital(first.text))
+		if troubled {
+			head = append(head, capital(first))
 		} else {
 			head = append(head, n.batteries(e, p, units, well)...)
+			head = append(head, n.cools(e))
 		}
 	}
-	// What is missing was said first, unless it is what the headline is about.
 	var lost, also []agent.Words
+	var unseen []string
 	for _, x := range issues {
 		switch {
-		case p.On == agent.Mains && len(head) > 1 && head[len(head)-1] == capital(x.text):
-		case x.missing && !x.blind:
+		case p.On == agent.Mains && troubled && x.text == first.text: // said already
+		case x.blind:
+			unseen = append(unseen, x.name)
+		case x.missing:
 			lost = append(lost, x.text)
 		default:
-			also = append(also, x.text)
+			also = append(also, capital(x))
 		}
 	}
 	switch {
-	case len(lost) > 0:
-		more = append(more, both("Redundancy lost: "+join(lost, "; ").EN, "Ztracena redundance: "+join(lost, "; ").CS))
-	case !p.Redundant && !n.blind:
-		more = append(more, both("Redundancy lost", "Ztracena redundance"))
-	}
-	if p.On != agent.Batteries && p.On != agent.NoData {
-		if w := n.ready(); w.EN != "" {
-			more = append(more, w)
+	case p.On == agent.Dead || p.On == agent.Batteries:
+		for _, x := range issues {
+			if x.missing && !x.blind && !(slices.Contains(p.Sources, x.id) && strings.HasPrefix(x.text.EN, x.name)) {
+				more = append(more, capital(x))
+			}
 		}
+	case len(lost) > 0:
+		more = append(more, both("Not redundant: "+join(lost, "; ").EN, "Bez redundance: "+join(lost, "; ").CS))
+	case len(p.Missing) > 0 && !n.blind:
+		more = append(more, both("Not redundant", "Bez redundance"))
+	case len(p.Missing) > 0 && p.On != agent.NoData:
+		more = append(more, both("Redundancy not known", "Redundance není známa"))
+	}
+	busy := false
+	if p.On == agent.Mains || p.On == agent.Generator {
+		var words []agent.Words
+		words, busy = n.reserve(p, e)
+		more = append(more, words...)
+	}
+	if p.On == agent.Generator {
+		more = append(more, n.cools(e))
 	}
 	if len(also) > 0 {
-		more = append(more, capital(join(also, "; ")))
+		more = append(more, also...)
 	}
-	if len(issues) == 0 && p.On == agent.Mains {
+	if len(unseen) > 0 {
+		names := list(unseen)
+		more = append(more, both("No data from "+names.EN, "Bez dat: "+names.CS))
+	}
+	if len(issues) == 0 && p.On == agent.Mains && !busy {
 		more = append(more, both("Nothing needs attention", "Nic nevyžaduje pozornost"))
 	}
 	p.Headline, p.Detail = sentences(head), sentences(more)
+}
+
+// onBatteries says for how long batteries carry the load still, and what comes
+// to help.
+func (n *Network) onBatteries(p *agent.Path, e *evaluation, units []int, since agent.Words) []agent.Words {
+	rest := agent.NoData // what the other units stand on
+	var names []string
+	for _, i := range units {
+		if slices.Contains(p.Sources, n.nodes[i].id) {
+			names = append(names, n.nodes[i].name)
+		} else if e.on[i] == agent.Mains || e.on[i] == agent.Generator {
+			rest = better(rest, e.on[i])
+		}
+	}
+	w, help := both("ON BATTERIES", "NA BATERIÍCH"), n.help(e)
+	if len(p.Sources) == 1 {
+		w = both("ON BATTERY", "NA BATERII")
+	}
+	switch {
+	case rest != agent.NoData:
+		w, help = both(list(names).EN+" "+w.EN, list(names).CS+" "+w.CS), both("The rest on mains", "Ostatní na síti")
+		if rest == agent.Generator {
+			help = both("The rest on generator", "Ostatní na generátoru")
+		}
+	}
+	w = both(w.EN+since.EN, w.CS+since.CS)
+	if p.Runtime != nil {
+		left := lasting(*p.Runtime)
+		w = both(w.EN+", "+left.en+" left", w.CS+", "+left.remain()+" "+left.nominative())
+	}
+	return []agent.Words{w, help}
+}
+
+// cools says where the cold comes from.
+func (n *Network) cools(e *evaluation) agent.Words {
+	modes := map[string]bool{}
+	for _, d := range n.cooling {
+		if d.fresh(e.now) && (d.facts.status == "running" || d.facts.status == "") && d.facts.mode != "" {
+			modes[d.facts.mode] = true
+		}
+	}
+	switch {
+	case modes["mechanical"]:
+		return both("Cooling mechanical", "Chlazení strojní")
+	case modes["mixed"]:
+		return both("Cooling mixed", "Chlazení smíšené")
+	case modes["free_cooling"]:
+		return both("Cooling free", "Chladí se venkovním vzduchem")
+	}
+	return agent.Words{}
 }
 
 // waiting reports whether there is a device that has not been asked yet.
@@ -114,8 +172,8 @@ func (n *Network) waiting() bool {
 	return false
 }
 
-// worst returns the issue to be said first: one of the load's reserve before
-// others, in the order of the network.
+// worst returns the issue to be said first: the worst of the reserve, or what
+// is alarming besides.
 func worst(issues []issue) (first issue, ok bool) {
 	rank := func(x issue) int {
 		r := 4 * int(x.severity)
@@ -128,7 +186,7 @@ func worst(issues []issue) (first issue, ok bool) {
 		return r
 	}
 	for _, x := range issues {
-		if x.missing && (!ok || rank(x) > rank(first)) {
+		if (x.missing || x.severity == agent.Alarm) && (!ok || rank(x) > rank(first)) {
 			first, ok = x, true
 		}
 	}
@@ -185,7 +243,7 @@ func (n *Network) batteries(e *evaluation, p *agent.Path, units []int, well int)
 		}
 		said = append(said, w)
 	case len(units) > 0 && left.EN != "":
-		said = append(said, capital(left))
+		said = append(said, both(left.EN, "Baterie na "+strings.TrimPrefix(left.CS, "baterie na ")))
 	}
 	return said
 }
@@ -217,31 +275,54 @@ func (n *Network) help(e *evaluation) agent.Words {
 	return both("No generator runs", "Žádný generátor neběží")
 }
 
-// ready says which generators stand by.
-func (n *Network) ready() agent.Words {
+// reserve says what stands by, and what is on its way there or back.
+func (n *Network) reserve(p *agent.Path, e *evaluation) (said []agent.Words, busy bool) {
 	var names []string
 	all := 0
 	for i := range n.nodes {
-		if v := &n.nodes[i]; v.class == "generator" {
-			all++
-			if v.state == agent.Ready {
-				names = append(names, v.name)
+		v := &n.nodes[i]
+		switch {
+		case v.class == "utility" && p.On == agent.Generator && e.on[i] == agent.Mains:
+			said = append(said, both("Mains available", "Síť je k dispozici"))
+		case v.class != "generator":
+			continue
+		case slices.Contains(p.Sources, v.id):
+			if fuel := v.fuel(e, i); fuel.EN != "" {
+				said = append(said, fuel)
 			}
+		case v.state == agent.Abnormal:
+			_, c := e.condition(i)
+			said, busy = append(said, both(v.name+" "+c.word.EN, v.name+" "+c.word.CS)), true
+		case v.state == agent.Ready:
+			names = append(names, v.name)
+		}
+		if v.class == "generator" {
+			all++
 		}
 	}
 	switch {
 	case len(names) == 0:
-		return agent.Words{}
 	case len(names) == 1:
-		return both(names[0]+" ready", names[0]+" připraven")
-	case len(names) == all && all == 2:
-		return both("Both generators ready", "Oba generátory připraveny")
+		said = append(said, both(names[0]+" ready", names[0]+" připraven"))
+	case len(names) == 2 && all == 2:
+		said = append(said, both("Both generators ready", "Oba generátory připraveny"))
 	case len(names) == all && all < 5:
-		return both(fmt.Sprintf("All %d generators ready", all), fmt.Sprintf("Všechny %d generátory připraveny", all))
+		said = append(said, both(fmt.Sprintf("All %d generators ready", all), fmt.Sprintf("Všechny %d generátory připraveny", all)))
 	case len(names) == all:
-		return both(fmt.Sprintf("All %d generators ready", all), fmt.Sprintf("Všech %d generátorů připraveno", all))
+		said = append(said, both(fmt.Sprintf("All %d generators ready", all), fmt.Sprintf("Všech %d generátorů připraveno", all)))
+	default:
+		said = append(said, both(list(names).EN+" ready", list(names).CS+" připraveny"))
 	}
-	return both(list(names).EN+" ready", list(names).CS+" připraveny")
+	return said, busy
+}
+
+// fuel says how full the tank of a generator is.
+func (v *node) fuel(e *evaluation, i int) agent.Words {
+	if !e.fresh[i] || !v.device.figures.fuel.ok {
+		return agent.Words{}
+	}
+	level := math.Floor(v.device.figures.fuel.v)
+	return both(fmt.Sprintf("Fuel %.0f %%", level), fmt.Sprintf("Palivo %.0f %%", level))
 }
 
 var numbered = regexp.MustCompile(`(?i)^(?:generator|generátor|genset|gen)[ ._-]*([0-9]+|[a-z])?$`)
@@ -349,6 +430,18 @@ func join(words []agent.Words, by string) agent.Words {
 	return both(strings.Join(en, by), strings.Join(cs, by))
 }
 
+// capital says an issue at the beginning of a sentence; names stay as they are.
+func capital(x issue) agent.Words {
+	upper := func(s string) string {
+		r, size := utf8.DecodeRuneInString(s)
+		if x.name != "" && strings.HasPrefix(s, x.name) {
+			return s
+		}
+		return string(unicode.ToUpper(r)) + s[size:]
+	}
+	return both(upper(x.text.EN), upper(x.text.CS))
+}
+
 // sentences ends each with a full stop and puts them together.
 func sentences(all []agent.Words) (out agent.Words) {
 	var en, cs []string
@@ -360,23 +453,12 @@ func sentences(all []agent.Words) (out agent.Words) {
 	return both(strings.Join(en, " "), strings.Join(cs, " "))
 }
 
-// capital begins a sentence.
-func capital(w agent.Words) agent.Words { return both(upper(w.EN), upper(w.CS)) }
-
-func upper(s string) string {
-	r, size := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(r)) + s[size:]
-}
-
 // redundancy returns the word for the site's metric, "" where it cannot be said.
 func (n *Network) redundancy() string {
 	switch {
 	case n.path.Redundant:
-		if n.path.On == agent.NoData {
-			return ""
-		}
 		return "ok"
-	case n.blind:
+	case n.blind || n.path.On == agent.NoData:
 		return ""
 	}
 	return "lost"
