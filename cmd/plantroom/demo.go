@@ -21,9 +21,9 @@ import (
 type demoCmd struct {
 	Scenario string        `help:"What happens: ${enum}." enum:"calm,mains-failure,monthly-test,cooling-failure" default:"calm"`
 	Speed    float64       `help:"How many times faster than real time the facility lives." default:"1" placeholder:"N"`
-	Influx   string        `help:"An InfluxDB to write to as well, into its database facility." placeholder:"URL"`
+	Influx   string        `help:"An InfluxDB to write to as well, into its database facility. Where INFLUX_TOKEN is set, with that token, and the database has to be there." placeholder:"URL"`
 	For      time.Duration `help:"Stop after this long; without it, on Ctrl-C." placeholder:"DURATION"`
-	MQTT     string        `name:"mqtt" help:"Where the demo's own broker listens; a free port where that one is taken." default:"127.0.0.1:1883" placeholder:"HOST:PORT"`
+	MQTT     string        `name:"mqtt" help:"Where the demo's own broker listens; a free port where that one is taken. Or another broker, as mqtt://[USER@]HOST:PORT; the password is taken from MQTT_PASSWORD." default:"127.0.0.1:1883" placeholder:"HOST:PORT|URL"`
 	Wall     string        `help:"Where the demo's wall is looked at; a free port where that one is taken." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Every    time.Duration `help:"How often each device is polled." default:"1s"`
 }
@@ -64,14 +64,21 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	if cmd.Influx != "" {
+	if cmd.Influx != "" && os.Getenv(influxToken) == "" {
 		if err := createDatabase(ctx, cmd.Influx); err != nil {
 			return err
 		}
 	}
-	broker, taken, err := freeAddress("--mqtt", cmd.MQTT)
-	if err != nil {
-		return err
+	broker, taken := cmd.MQTT, false
+	if !strings.Contains(broker, "://") {
+		if broker, taken, err = freeAddress("--mqtt", broker); err != nil {
+			return err
+		}
+	}
+	if u, err := url.Parse(broker); err == nil && u.User != nil {
+		if _, given := u.User.Password(); given {
+			return exitError{fmt.Errorf("--mqtt: a password does not belong where everybody on the machine can read it; put it into %s", mqttPassword), exitFaults}
+		}
 	}
 	screen, walled, err := freeAddress("--wall", cmd.Wall)
 	if err != nil {
@@ -98,7 +105,6 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 	defer s.close()
 	v.power = s.power
 
-	host, port, _ := net.SplitHostPort(s.broker().Addr())
 	if taken {
 		v.tell("MQTT", fmt.Sprintf("%s is taken, so the broker listens on %s", cmd.MQTT, s.broker().Addr()))
 	}
@@ -106,7 +112,12 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 		v.tell("Wall", fmt.Sprintf("%s is taken, so the wall is elsewhere", cmd.Wall))
 	}
 	v.tell("Wall", fmt.Sprintf("http://%s/ and http://%[1]s/desk", s.wall.Addr()))
-	v.tell("Watch", fmt.Sprintf("mosquitto_sub -h %s -p %s -t 'plantroom/#' -v", host, port))
+	if own := s.broker(); own != nil {
+		host, port, _ := net.SplitHostPort(own.Addr())
+		v.tell("Watch", fmt.Sprintf("mosquitto_sub -h %s -p %s -t 'plantroom/#' -v", host, port))
+	} else {
+		v.tell("MQTT", cmd.MQTT)
+	}
 	if cmd.Influx != "" {
 		v.tell("InfluxDB", cmd.Influx+", database facility")
 	}
@@ -189,9 +200,9 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The facility that plantroom demo simulates, for as long as it runs.\nsite: demo\nagent: edge-1\n")
 	fmt.Fprintf(&b, "profiles: [profiles]\noutputs:\n")
-	fmt.Fprintf(&b, "  mqtt: {embedded: %q}\n", broker)
+	fmt.Fprintf(&b, "  mqtt: {%s}\n", demoMQTT(broker))
 	if cmd.Influx != "" {
-		fmt.Fprintf(&b, "  influx: {url: %q, bucket: facility}\n", cmd.Influx)
+		fmt.Fprintf(&b, "  influx: {url: %q, bucket: facility%s}\n", cmd.Influx, secretOf("token", influxToken))
 	}
 	fmt.Fprintf(&b, "wall: {listen: %q}\n", screen)
 	const bus = "generators"
@@ -241,6 +252,37 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 	b.WriteString("devices:\n")
 	devices.WriteTo(&b)
 	return b.Bytes()
+}
+
+// Where the demo finds its secrets, if it needs any.
+const (
+	influxToken  = "INFLUX_TOKEN"
+	mqttPassword = "MQTT_PASSWORD"
+)
+
+// secretOf returns a key for what is in the environment under name, as a part
+// of a mapping; "" where there is nothing.
+func secretOf(key, name string) string {
+	if os.Getenv(name) == "" {
+		return ""
+	}
+	return fmt.Sprintf(", %s: \"${env:%s}\"", key, name)
+}
+
+// demoMQTT returns the MQTT output of the demo's configuration: a broker of its
+// own that listens at an address, or another one at a URL.
+func demoMQTT(broker string) string {
+	u, err := url.Parse(broker)
+	if err != nil || !strings.Contains(broker, "://") {
+		return fmt.Sprintf("embedded: %q", broker)
+	}
+	user := u.User
+	u.User = nil
+	out := fmt.Sprintf("url: %q", u)
+	if user != nil {
+		out += fmt.Sprintf(", username: %q%s", user.Username(), secretOf("password", mqttPassword))
+	}
+	return out
 }
 
 // freeAddress returns the address where a server of the demo is to listen: a

@@ -24,7 +24,8 @@ import (
 
 var update = flag.Bool("update", false, "write the *.json files beside this one anew")
 
-// TestFiles: the files are what is made here, and nothing else is among them.
+// TestFiles: the files are what is made here, and no others are among them;
+// so are those of Grafana in compose.
 func TestFiles(t *testing.T) {
 	made, err := Dashboards(Options{})
 	if err != nil {
@@ -32,21 +33,8 @@ func TestFiles(t *testing.T) {
 	}
 	var names []string
 	for _, d := range made {
-		file := d.Name + ".json"
-		names = append(names, file)
-		if *update {
-			if err := os.WriteFile(file, d.JSON, 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		have, err := os.ReadFile(file)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if diff := cmp.Diff(string(have), string(d.JSON)); diff != "" {
-			t.Errorf("%s is not what is made; go test ./dashboards/grafana -update writes it anew (-have +made)\n%s", file, diff)
-		}
+		names = append(names, d.Name+".json")
+		sameFile(t, d.Name+".json", d.JSON, nil)
 	}
 	files, err := filepath.Glob("*.json")
 	if err != nil {
@@ -55,6 +43,37 @@ func TestFiles(t *testing.T) {
 	slices.Sort(names)
 	if !slices.Equal(files, names) {
 		t.Errorf("the files are %v, the dashboards %v", files, names)
+	}
+
+	compose := filepath.Join("..", "compose", "grafana")
+	text, err := Sources([]Source{{
+		UID: "plantroom-demo", Name: "plantroom demo", URL: "http://influxdb:8086", Database: "facility", Every: time.Second, TokenEnv: "INFLUX_TOKEN",
+	}})
+	sameFile(t, filepath.Join(compose, "provisioning", "datasources", "plantroom.yaml"), text, err)
+	text, err = Provider("/var/lib/plantroom")
+	sameFile(t, filepath.Join(compose, "provisioning", "dashboards", "plantroom.yaml"), text, err)
+	text, err = Playlist()
+	sameFile(t, filepath.Join(compose, "playlist.json"), text, err)
+}
+
+// sameFile compares a file with what is made, or writes it.
+func sameFile(t *testing.T, path string, made []byte, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(path, made, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if diff := cmp.Diff(string(have), string(made)); diff != "" {
+		t.Errorf("%s is not what is made; go test ./dashboards/grafana -update writes it anew (-have +made)\n%s", path, diff)
 	}
 }
 
