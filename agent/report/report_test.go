@@ -1,0 +1,519 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"plantroom/agent"
+	"plantroom/agent/events"
+	"plantroom/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// afternoon is when the reports of these tests are made.
+var afternoon = time.Date(2026, 11, 26, 15, 30, 0, 0, prague)
+
+func write(t testing.TB, r *Report, format string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.Write(&b, format); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), text); diff != "" {
+		t.Errorf("%s (-want +got):\n%s\nwrite it anew with: go test ./agent/report -update", name, diff)
+	}
+}
+
+// TestGolden: the report of a known record, in every format but the page.
+func TestGolden(t *testing.T) {
+	r := monthly(t)
+	for _, lang := range Languages {
+		golden(t, "monthly."+lang+".md", write(t, OfRecord(r, before(r, 14), lang, afternoon), "md"))
+	}
+	golden(t, "monthly.json", write(t, OfRecord(r, before(r, 14), "en", afternoon), "json"))
+}
+
+// TestJSONIsTheRecord: what a program reads out of the report is what was
+// recorded.
+func TestJSONIsTheRecord(t *testing.T) {
+	r := monthly(t)
+	var s Story
+	if err := json.Unmarshal([]byte(write(t, OfRecord(r, nil, "cs", afternoon), "json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	want := *r
+	want.Series = nil
+	if diff := cmp.Diff(&want, s.Record); diff != "" {
+		t.Errorf("(-recorded +reported)\n%s", diff)
+	}
+}
+
+// hostile is what somebody could call a device to have it run in a browser.
+const hostile = `<script>alert("x")</script>` + "\n| # `b` &amp; *c* 'd' \\"
+
+// foreign is the monthly record with hostile names and notes in it.
+func foreign(t *testing.T) *events.Record {
+	r := monthly(t)
+	r.Site = hostile
+	r.Title = agent.Words{EN: hostile, CS: hostile}
+	for i := range r.Devices {
+		r.Devices[i].Name = hostile
+	}
+	for i := range r.Events {
+		r.Events[i].Text = agent.Words{EN: hostile, CS: hostile}
+	}
+	r.Transitions[3].To = hostile
+	r.Transitions[4].Metric = "x_" + hostile
+	r.Notes[0].Text, r.Notes[0].By = hostile, hostile
+	r.NotObserved = []events.NotObserved{{Name: hostile, Device: "ups-a", Why: agent.Words{EN: hostile, CS: hostile}}}
+	return r
+}
+
+// TestForeignText: names are shown, and never obeyed.
+func TestForeignText(t *testing.T) {
+	r := foreign(t)
+	for _, kind := range []string{"test", "incident"} {
+		r.Kind = kind
+		for _, lang := range Languages {
+			made := OfRecord(r, before(r, 3), lang, afternoon)
+			page := write(t, made, "html")
+			doc, err := html.Parse(strings.NewReader(page))
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := false
+			for n := range doc.Descendants() {
+				if n.Type == html.ElementNode && n.Data == "script" {
+					t.Errorf("%s %s: a name became a script", kind, lang)
+				}
+				shown = shown || n.Type == html.TextNode && n.Parent.Data == "td" && strings.Contains(n.Data, `<script>alert("x")</script>`)
+			}
+			if !shown {
+				t.Errorf("%s %s: the name is not shown as it is", kind, lang)
+			}
+			text := write(t, made, "md")
+			if at := regexp.MustCompile(`(^|[^\\])<`).FindStringIndex(text); at != nil {
+				t.Errorf("%s %s: Markdown would take this for HTML: %q", kind, lang, text[max(0, at[0]-20):at[1]+20])
+			}
+			for line := range strings.Lines(text) {
+				if pipes := len(regexp.MustCompile(`(^|[^\\])\|`).FindAllString(line, -1)); strings.HasPrefix(line, "|") && pipes < 3 {
+					t.Errorf("%s %s: a torn row: %q", kind, lang, line)
+				}
+			}
+		}
+	}
+}
+
+// void are the elements of HTML without an end.
+var void = []string{"meta", "link", "br", "hr", "img", "input"}
+
+// sound fails the test where a page is not well-formed or needs anything else.
+func sound(t *testing.T, page string) {
+	t.Helper()
+	if !strings.HasPrefix(page, "<!DOCTYPE html>\n<html lang=\"") {
+		t.Errorf("the page begins with %q", page[:40])
+	}
+	z := html.NewTokenizer(strings.NewReader(page))
+	var open []string
+	ids, refs := map[string]int{}, map[string]bool{}
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			break
+		}
+		tok := z.Token()
+		switch kind {
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if kind == html.StartTagToken && !slices.Contains(void, tok.Data) {
+				open = append(open, tok.Data)
+			}
+			if slices.Contains([]string{"script", "link", "img", "iframe", "object", "embed", "image", "base", "form"}, tok.Data) {
+				t.Errorf("there is a <%s>", tok.Data)
+			}
+			for _, a := range tok.Attr {
+				switch {
+				case a.Key == "id":
+					ids[a.Val]++
+				case a.Key == "href" || a.Key == "xlink:href":
+					if !strings.HasPrefix(a.Val, "#") {
+						t.Errorf("<%s> refers to %q", tok.Data, a.Val)
+					}
+					refs[a.Val[1:]] = true
+				case a.Key == "src" || strings.HasPrefix(a.Key, "on") || a.Key == "style":
+					t.Errorf("<%s> has %s=%q", tok.Data, a.Key, a.Val)
+				case strings.HasPrefix(a.Val, "url("):
+					refs[strings.TrimSuffix(strings.TrimPrefix(a.Val, "url(#"), ")")] = true
+				}
+				if strings.Contains(a.Val, "NaN") || strings.Contains(a.Val, "Inf") || strings.Contains(a.Val, "ZgotmplZ") {
+					t.Errorf("<%s> has %s=%q", tok.Data, a.Key, a.Val)
+				}
+			}
+		case html.EndTagToken:
+			if len(open) == 0 || open[len(open)-1] != tok.Data {
+				t.Fatalf("</%s> ends %v", tok.Data, open)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("not ended: %v", open)
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("the id %s is there %d times", id, n)
+		}
+	}
+	for id := range refs {
+		if ids[id] == 0 {
+			t.Errorf("there is no %q that something refers to", id)
+		}
+	}
+	if i := strings.Index(page, "http"); i >= 0 && !strings.HasPrefix(page[i:], "http-equiv") {
+		t.Errorf("the page refers to another: %q", page[i:min(i+60, len(page))])
+	}
+	for _, forbidden := range []string{"@import", "@font-face", "url(h", "url(/", "data:"} {
+		if strings.Contains(page, forbidden) {
+			t.Errorf("the page has %s", forbidden)
+		}
+	}
+}
+
+// TestPage: the page is whole by itself, whatever the record has and has not.
+func TestPage(t *testing.T) {
+	full := monthly(t)
+	records := map[string]*events.Record{"full": full, "foreign": foreign(t)}
+	incident := *full
+	incident.Kind, incident.Verdict, incident.Criteria, incident.Plan = "incident", "", nil, ""
+	records["incident"] = &incident
+	open := *full
+	open.Ended, open.Watched, open.Verdict = time.Time{}, time.Time{}, events.NoVerdict
+	records["under way"] = &open
+	bare := events.Record{ID: full.ID, Kind: "incident", Began: full.Began, Title: full.Title, Cause: full.Cause}
+	records["nothing but its beginning"] = &bare
+	missed := events.Record{ID: full.ID, Kind: "test", Began: full.Began, Ended: full.Began, Due: full.Due, Title: full.Title, Verdict: events.Missed}
+	records["missed"] = &missed
+	noted := missed
+	noted.Verdict, noted.Watched, noted.Declared, noted.Notes = events.Passed, full.Began, "J. Novák", full.Notes
+	records["noted by hand"] = &noted
+	odd := *full
+	odd.Series = slices.Clone(full.Series)
+	for i := range odd.Series { // constant, single, and none at all
+		s := &odd.Series[i]
+		n := i % 3
+		s.Times, s.Values = s.Times[:n], s.Values[:n]
+	}
+	records["hardly any readings"] = &odd
+	for name, r := range records {
+		t.Run(name, func(t *testing.T) {
+			for _, lang := range Languages {
+				sound(t, write(t, OfRecord(r, before(full, 14), lang, afternoon), "html"))
+				sound(t, write(t, OfRecord(r, nil, lang, afternoon), "html"))
+			}
+		})
+	}
+}
+
+// verbs are those of fmt.
+var verbs = regexp.MustCompile(`%[-+# 0]*(\[\d+\])?[\d.*]*[a-zA-Z]`)
+
+// wordsIn returns every agent.Words that is written in the package's files.
+func wordsIn(t *testing.T) map[agent.Words]string {
+	t.Helper()
+	found := map[agent.Words]string{}
+	set := token.NewFileSet()
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			lit, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			var w agent.Words
+			keys := 0
+			for _, e := range lit.Elts {
+				kv, ok := e.(*ast.KeyValueExpr)
+				if !ok {
+					return true
+				}
+				key, ok := kv.Key.(*ast.Ident)
+				if !ok || key.Name != "EN" && key.Name != "CS" {
+					return true
+				}
+				value, ok := kv.Value.(*ast.BasicLit)
+				if !ok {
+					return true // of a call
+				}
+				text, _ := strconv.Unquote(value.Value)
+				if keys++; key.Name == "EN" {
+					w.EN = text
+				} else {
+					w.CS = text
+				}
+			}
+			if keys > 0 {
+				found[w] = set.Position(lit.Pos()).String()
+			}
+			return true
+		})
+	}
+	if len(found) < 150 {
+		t.Fatalf("only %d words are found", len(found))
+	}
+	return found
+}
+
+// alike are the words that the two languages share.
+var shared = []string{"bypass", "alarm", "UPS", "PDU", "PDUs", "Agent", "A", "B", "PUE", ""}
+
+// TestBothLanguages: every sentence is there in both, with the same verbs, and
+// the Czech one is Czech.
+func TestBothLanguages(t *testing.T) {
+	for w, at := range wordsIn(t) {
+		switch {
+		case w.EN == "" || w.CS == "":
+			t.Errorf("%s: one language only: %q, %q", at, w.EN, w.CS)
+		case w.EN == w.CS && !slices.Contains(shared, w.EN):
+			t.Errorf("%s: %q is the same in both languages", at, w.EN)
+		}
+		if en, cs := verbs.FindAllString(w.EN, -1), verbs.FindAllString(w.CS, -1); !slices.Equal(en, cs) {
+			t.Errorf("%s: %q takes %v and %q takes %v", at, w.EN, en, w.CS, cs)
+		}
+	}
+}
+
+// TestNoEnglishInCzech: no sentence of the package is in a Czech report in
+// English.
+func TestNoEnglishInCzech(t *testing.T) {
+	r := monthly(t)
+	// What comes from outside is Czech in both languages.
+	czech := func(w *agent.Words) { w.EN = w.CS }
+	czech(&r.Title)
+	r.Cause = agent.Words{EN: "Zařízení 1 je bez napětí", CS: "Zařízení 1 je bez napětí"}
+	r.Notes[0].Text = "Tlak oleje v normě."
+	for i := range r.Devices {
+		r.Devices[i].Name = "Zařízení " + strconv.Itoa(i)
+	}
+	for i := range r.Events {
+		r.Events[i].Text.CS = "Událost"
+	}
+	var texts []string
+	for _, kind := range []string{"test", "incident"} {
+		r.Kind = kind
+		for _, end := range []time.Time{r.Ended, {}} {
+			one := *r
+			one.Ended = end
+			texts = append(texts, write(t, OfRecord(&one, before(r, 14), "cs", afternoon), "md"))
+			page := write(t, OfRecord(&one, before(r, 14), "cs", afternoon), "html")
+			doc, _ := html.Parse(strings.NewReader(page))
+			for n := range doc.Descendants() {
+				if n.Type == html.TextNode && n.Parent.Data != "style" {
+					texts = append(texts, n.Data)
+				}
+			}
+		}
+	}
+	all := strings.Join(texts, "\n")
+	words := wordsIn(t)
+	czechWords := ""
+	for w := range words {
+		czechWords += w.CS + "\n"
+	}
+	for w := range words {
+		for piece := range strings.SplitSeq(verbs.ReplaceAllString(w.EN, "\x00"), "\x00") {
+			piece = strings.Trim(piece, " .,:()")
+			if len(piece) < 3 || strings.Contains(czechWords, piece) {
+				continue
+			}
+			if at := regexp.MustCompile(`(?i)(^|\PL)` + regexp.QuoteMeta(piece) + `(\PL|$)`).FindStringIndex(all); at != nil {
+				t.Errorf("%q is in the Czech report: %q", piece, all[max(0, at[0]-30):min(len(all), at[1]+30)])
+			}
+		}
+	}
+}
+
+// TestEveryStateHasAWord: each metric and state of the catalogue that a record
+// can show, and each figure, is named in both languages.
+func TestEveryStateHasAWord(t *testing.T) {
+	for _, class := range config.Classes() {
+		if _, ok := classes[class]; !ok {
+			t.Errorf("the class %s has no name", class)
+		}
+		for _, name := range config.Names(class) {
+			m := config.Lookup(class, name)
+			if m.Kind != agent.State {
+				continue
+			}
+			if _, ok := metrics[name]; !ok {
+				t.Errorf("%s %s has no name", class, name)
+			}
+			for _, word := range m.States {
+				_, special := states[name+"."+word]
+				if _, ok := states[word]; !ok && !special {
+					t.Errorf("%s %s: the state %s has no word", class, name, word)
+				}
+			}
+		}
+	}
+	for s := agent.NoData; s <= agent.Batteries; s++ {
+		if _, ok := states[s.String()]; !ok {
+			t.Errorf("the supply %s has no word", s)
+		}
+	}
+	text, err := os.ReadFile("../events/record.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)^\t[A-Z]\w+\s+= "([a-z_]+)" +// (s|%|W|Wh|K)(,|$)`).FindAllStringSubmatch(string(text), -1)
+	if len(names) < 20 {
+		t.Fatalf("only %d figures are found", len(names))
+	}
+	for _, m := range names {
+		if _, ok := figures[m[1]]; !ok {
+			t.Errorf("the figure %s has no name", m[1])
+		}
+	}
+}
+
+// TestGaps: what was not read is said, of all devices at once as the agent's.
+func TestGaps(t *testing.T) {
+	at := func(s int) time.Time { return time.Date(2026, 11, 26, 12, 0, s, 0, time.UTC) }
+	series := func(device string, seconds ...int) events.Series {
+		s := events.Series{Device: device, Metric: "status"}
+		for _, sec := range seconds {
+			s.Times, s.Values = append(s.Times, at(sec).UnixMilli()), append(s.Values, 1)
+		}
+		return s
+	}
+	r := &events.Record{Began: at(0), Ended: at(40), Devices: []events.Device{{ID: "a", Every: 1}, {ID: "b", Every: 5}, {ID: "silent", Every: 1}}}
+	a := []int{}
+	for s := range 41 {
+		if (s < 5 || s > 9) && (s < 15 || s > 33) { // 16..33: the agent did not run
+			a = append(a, s)
+		}
+	}
+	r.Series = []events.Series{series("a", a...), series("b", 0, 5, 10, 35, 40)}
+	want := []Gap{
+		{From: at(14), To: at(34)},
+		{Device: "a", From: at(4), To: at(10)},
+		{Device: "silent", From: at(0), To: at(40), Never: true},
+	}
+	if diff := cmp.Diff(want, gaps(r)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestTongue: numbers, units and times as each language writes them.
+func TestTongue(t *testing.T) {
+	en, cs := newTongue("en", prague), newTongue("cs", prague)
+	at := time.Date(2026, 3, 1, 11, 5, 9, 0, time.UTC)
+	summer := time.Date(2026, 7, 1, 11, 5, 9, 0, time.UTC)
+	kathmandu, _ := time.LoadLocation("Asia/Kathmandu")
+	for _, c := range []struct{ got, want string }{
+		{en.quantity(112345, "W"), "112 kW"}, {cs.quantity(11234.5, "W"), "11,2 kW"}, {cs.quantity(1234567.8, "Wh"), "1,23 MWh"},
+		{en.quantity(230.06, "V"), "230.1 V"}, {cs.quantity(-3.14159, "Cel"), "−3,1 °C"}, {cs.quantity(49.987, "Hz"), "49,99 Hz"},
+		{en.quantity(-0.01, "K"), "0.0 K"}, {en.number(1234567, 0), "1,234,567"}, {cs.number(1234567.27, 1), "1 234 567,3"},
+		{en.duration(0), "0.0 s"}, {cs.duration(59.94), "59,9 s"}, {en.duration(59.96), "1 min"}, {en.duration(200), "3 min 20 s"},
+		{en.duration(3599.7), "1 h"}, {en.duration(4320), "1 h 12 min"}, {cs.duration(93600), "1 d 2 h"}, {en.duration(-2), "−2.0 s"},
+		{en.share(1, 1), "100.0 %"}, {en.share(999, 1000), "99.9 %"}, {cs.share(99999, 100000), "99,999 %"}, {en.share(999999999, 1e9), "99.9999 %"},
+		{en.share(0, 5), "0.0 %"}, {en.share(1, 0), ""}, {en.hours(5400), "1.5 h"},
+		{en.date(at), "1 Mar 2026"}, {cs.date(at), "1. 3. 2026"}, {en.longDate(at), "1 March 2026"}, {cs.longDate(at), "1. března 2026"},
+		{cs.month(2026, time.September), "září 2026"}, {en.month(2026, time.May), "May 2026"}, {cs.clock(at), "12:05:09"},
+		{cs.moment(summer), "1. 7. 2026 13:05:09"}, {en.zoneName(at), "CET (UTC+1)"}, {en.zoneName(summer), "CEST (UTC+2)"},
+		{newTongue("en", kathmandu).zoneName(at), "UTC+5:45"}, {newTongue("en", time.UTC).zoneName(at), "UTC"},
+	} {
+		if got := strings.ReplaceAll(c.got, nbsp, " "); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	one, few, many := agent.Words{EN: "%s test", CS: "%s zkouška"}, agent.Words{EN: "%s tests", CS: "%s zkoušky"}, agent.Words{EN: "%s tests", CS: "%s zkoušek"}
+	for n, want := range []string{"0 tests/0 zkoušek", "1 test/1 zkouška", "2 tests/2 zkoušky", "3 tests/3 zkoušky", "4 tests/4 zkoušky", "5 tests/5 zkoušek"} {
+		if got := en.count(n, one, few, many) + "/" + cs.count(n, one, few, many); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestPeaksStay: however many readings fall on one px, the lowest and the
+// highest of them are on the line, and a gap breaks it.
+func TestPeaksStay(t *testing.T) {
+	began := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	l := line{name: "x", gap: 3000}
+	for i := range 20000 {
+		v := 230.0
+		switch i {
+		case 7777:
+			v = 180
+		case 12345:
+			v = 260
+		}
+		if i < 15000 || i > 15600 {
+			l.times, l.values = append(l.times, began.UnixMilli()+int64(i)*1000), append(l.values, v)
+		}
+	}
+	c := &chart{t: newTongue("en", time.UTC), unit: "V", from: began, to: began.Add(20000 * time.Second), lines: []line{l}}
+	p := c.Plot()
+	least, most := p.Bottom, p.Top
+	for _, m := range regexp.MustCompile(`[ML]([-\d.]+) ([-\d.]+)`).FindAllStringSubmatch(p.Lines[0].Path, -1) {
+		x, _ := strconv.ParseFloat(m[1], 64)
+		y, _ := strconv.ParseFloat(m[2], 64)
+		if x < p.Left-0.1 || x > p.Right+0.1 || y < p.Top-0.1 || y > p.Bottom+0.1 {
+			t.Fatalf("%s is outside the field", m[0])
+		}
+		least, most = min(least, y), max(most, y)
+	}
+	lo, _ := strconv.ParseFloat(p.Y[0].Text, 64)
+	hi, _ := strconv.ParseFloat(p.Y[len(p.Y)-1].Text, 64)
+	at := func(v float64) float64 { return p.Bottom - (v-lo)/(hi-lo)*(p.Bottom-p.Top) }
+	if fmt.Sprintf("%.1f %.1f", least, most) != fmt.Sprintf("%.1f %.1f", at(260), at(180)) {
+		t.Errorf("the line goes from y %.1f to %.1f, want %.1f to %.1f", least, most, at(260), at(180))
+	}
+	if n := strings.Count(p.Lines[0].Path, "M"); n != 2 {
+		t.Errorf("the line has %d pieces, want 2", n)
+	}
+	if n := strings.Count(p.Lines[0].Path, "L"); n > 4*700 {
+		t.Errorf("the line has %d corners", n)
+	}
+}

@@ -1,0 +1,148 @@
+package report
+
+import (
+	"strings"
+
+	"plantroom/agent"
+	"plantroom/agent/events"
+)
+
+// summary says in a paragraph what happened.
+func (s *Story) summary(t tongue) string {
+	r := s.Record
+	var out []string
+	add := func(w agent.Words, args ...any) { out = append(out, t.say(w, args...)) }
+	if r.Verdict == events.Missed {
+		when := r.Due
+		if when.IsZero() {
+			when = r.Began
+		}
+		add(agent.Words{EN: "%s was planned for %s, %s, and did not happen.", CS: "%s: plánováno na %s v %s, nekonala se."},
+			t.say(r.Title), t.longDate(when), t.clock(when))
+		return strings.Join(out, " ")
+	}
+	add(agent.Words{EN: "%s on %s at %s: %s.", CS: "%s dne %s v %s: %s."},
+		t.say(r.Title), t.longDate(r.Began), t.clock(r.Began), strings.TrimSuffix(t.say(r.Cause), "."))
+	if r.Ended.IsZero() {
+		add(agent.Words{EN: "It was not over when this report was made.", CS: "Při sestavení zprávy ještě trvá."})
+	} else {
+		add(agent.Words{EN: "It lasted %s, until %s.", CS: "Doba trvání %s, do %s."}, t.duration(r.Ended.Sub(r.Began).Seconds()), t.clock(r.Ended))
+	}
+	if r.Kind == "test" {
+		out = append(out, s.outcome(t))
+	}
+	for _, f := range named(r, events.TimeToLoad) {
+		out = append(out, generatorSentence(t, r, f))
+	}
+	if w := failedGenerators(t, r); w != "" {
+		out = append(out, w)
+	}
+	out = append(out, batterySentences(t, r)...)
+	if f := worst(r, events.TimeUncooled, false); f != nil && f.Value > 0 {
+		add(agent.Words{EN: "No cooling unit ran for %s.", CS: "Žádná chladicí jednotka neběžela po dobu %s."}, t.duration(f.Value))
+	}
+	if f := worst(r, events.TemperatureRise, false); f != nil && f.Value > 0 {
+		add(agent.Words{EN: "The largest rise of temperature was %s, measured by %s.", CS: "Největší oteplení bylo %s, naměřené čidlem %s."},
+			t.quantity(f.Value, f.Unit), device(r, f.Device).Name)
+	}
+	if len(s.Gaps)+len(r.NotObserved) > 0 {
+		add(agent.Words{EN: "Not everything was observed; what is missing is listed below.", CS: "Ne vše bylo pozorováno; co chybí, je uvedeno níže."})
+	}
+	return strings.Join(out, " ")
+}
+
+// outcome says how a test ended.
+func (s *Story) outcome(t tongue) string {
+	r := s.Record
+	missed := 0
+	for _, c := range r.Criteria {
+		if !c.Met {
+			missed++
+		}
+	}
+	all := t.number(float64(len(r.Criteria)), 0)
+	switch {
+	case r.Verdict == events.Passed && len(r.Criteria) > 0:
+		return t.say(agent.Words{EN: "The test was passed: every criterion was met (%s of %s).", CS: "Zkouška vyhověla: všechna kritéria byla splněna (%s z %s)."},
+			all, all)
+	case r.Verdict == events.Passed:
+		return t.say(agent.Words{EN: "The test was passed.", CS: "Zkouška vyhověla."})
+	case r.Verdict == events.Failed && missed > 0:
+		return t.say(agent.Words{EN: "The test failed: %s of %s criteria were not met.", CS: "Zkouška nevyhověla: počet nesplněných kritérií je %s z %s."},
+			t.number(float64(missed), 0), all)
+	case r.Verdict == events.Failed:
+		return t.say(agent.Words{EN: "The test failed.", CS: "Zkouška nevyhověla."})
+	}
+	return t.say(agent.Words{EN: "Whether the test was passed is not decided yet.", CS: "O výsledku zkoušky ještě není rozhodnuto."})
+}
+
+// generatorSentence says how a generator that took the load did.
+func generatorSentence(t tongue, r *events.Record, f events.Figure) string {
+	name := device(r, f.Device).Name
+	out := t.say(agent.Words{EN: "%s took the load after %s", CS: "Zátěž převzal %s za %s"}, name, t.duration(f.Value))
+	if c := figureOf(r, events.TimeCarried, f.Device); c != nil {
+		out += t.say(agent.Words{EN: " and carried it for %s", CS: " a napájel ji %s"}, t.duration(c.Value))
+	}
+	if m := figureOf(r, events.LoadMax, f.Device); m != nil {
+		out += t.say(agent.Words{EN: ", %s at most", CS: ", nejvýše %s"}, t.quantity(m.Value, m.Unit))
+	}
+	out += "."
+	if dip := figureOf(r, events.VoltageDip, f.Device); dip != nil {
+		out += " " + t.say(agent.Words{EN: "Its voltage fell by %s", CS: "Jeho napětí pokleslo o %s"}, t.quantity(dip.Value, dip.Unit))
+		if settled := figureOf(r, events.VoltageSettling, f.Device); settled != nil {
+			out += t.say(agent.Words{EN: " and was steady within %s", CS: " a ustálilo se do %s"}, t.duration(settled.Value))
+		}
+		out += "."
+	}
+	return out
+}
+
+// failedGenerators names the generators that had a fault meanwhile.
+func failedGenerators(t tongue, r *events.Record) string {
+	var names []string
+	for _, tr := range r.Transitions {
+		if d := device(r, tr.Device); d.Class == "generator" && tr.Metric == "status" && tr.To == "fault" {
+			names = append(names, d.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return t.say(agent.Words{EN: "With a fault: %s.", CS: "Porucha: %s."}, strings.Join(names, ", "))
+}
+
+// batterySentences say what the UPS units did.
+func batterySentences(t tongue, r *events.Record) []string {
+	var on, lost []string
+	for _, f := range named(r, events.TimeOnBattery) {
+		if f.Value <= 0 {
+			continue
+		}
+		one := unbroken(r, f.Device) + nbsp + t.duration(f.Value)
+		if d := figureOf(r, events.BatteryDrained, f.Device); d != nil {
+			one += t.say(agent.Words{EN: " (battery down by %s)", CS: " (vybití o %s)"}, t.quantity(d.Value, d.Unit))
+		}
+		on = append(on, one)
+	}
+	for _, f := range named(r, events.TimeLost) {
+		if f.Value > 0 {
+			lost = append(lost, unbroken(r, f.Device)+nbsp+t.duration(f.Value))
+		}
+	}
+	var out []string
+	if len(on) > 0 {
+		out = append(out, t.say(agent.Words{EN: "On battery: %s.", CS: "Na baterie: %s."}, strings.Join(on, ", ")))
+	}
+	switch {
+	case len(lost) > 0:
+		out = append(out, t.say(agent.Words{EN: "The load was without power: %s.", CS: "Zátěž byla bez napájení: %s."}, strings.Join(lost, ", ")))
+	case len(on) > 0:
+		out = append(out, t.say(agent.Words{EN: "No UPS left its load without power.", CS: "Žádná UPS nenechala zátěž bez napájení."}))
+	}
+	return out
+}
+
+// unbroken returns a device's name so that it stays on one line.
+func unbroken(r *events.Record, id string) string {
+	return strings.ReplaceAll(device(r, id).Name, " ", nbsp)
+}
