@@ -345,7 +345,7 @@ func TestNoEnglishInCzech(t *testing.T) {
 		for _, end := range []time.Time{r.Ended, {}} {
 			one := *r
 			one.Ended = end
-			texts = append(texts, write(t, OfRecord(&one, before(r, 14), "cs", afternoon), "md"))
+			texts = slices.AppendSeq(texts, strings.SplitSeq(write(t, OfRecord(&one, before(r, 14), "cs", afternoon), "md"), "\n"))
 			page := write(t, OfRecord(&one, before(r, 14), "cs", afternoon), "html")
 			doc, _ := html.Parse(strings.NewReader(page))
 			for n := range doc.Descendants() {
@@ -355,9 +355,10 @@ func TestNoEnglishInCzech(t *testing.T) {
 			}
 		}
 	}
-	all := strings.Join(texts, "\n")
+	slices.Sort(texts) // each once: a page says the same as Markdown, mostly
+	all := strings.Join(slices.Compact(texts), "\n")
 	words := wordsIn(t)
-	czechWords := ""
+	czechWords, small := "", strings.ToLower(all)
 	for w := range words {
 		czechWords += w.CS + "\n"
 	}
@@ -365,6 +366,9 @@ func TestNoEnglishInCzech(t *testing.T) {
 		for piece := range strings.SplitSeq(verbs.ReplaceAllString(w.EN, "\x00"), "\x00") {
 			piece = strings.Trim(piece, " .,:()")
 			if len(piece) < 3 || strings.Contains(czechWords, piece) {
+				continue
+			}
+			if !strings.Contains(small, strings.ToLower(piece)) {
 				continue
 			}
 			if at := regexp.MustCompile(`(?i)(^|\PL)` + regexp.QuoteMeta(piece) + `(\PL|$)`).FindStringIndex(all); at != nil {
