@@ -121,27 +121,25 @@ func (n *Network) stand(p *agent.Path, e *evaluation, at time.Time) {
 			n.tornAt = at
 		}
 		if at.Sub(n.tornAt) < settling {
-			p.On, p.Sources, p.Since = n.stood.on, n.stood.sources, n.stood.since
+			p.On, p.Sources, p.Since, n.seenAt = n.stood.on, n.stood.sources, n.stood.since, at
 			return
 		}
 	}
 	n.tornAt = time.Time{}
 	if p.On == agent.NoData {
-		if n.seeing {
-			n.seeing, n.lostAt = false, at
-		}
+		n.seeing = false
 		return
 	}
 	// One more UPS on battery is the same failure.
 	same := n.stood.on == p.On && (p.On == agent.Batteries || slices.Equal(n.stood.sources, p.Sources))
 	switch {
-	case same && (n.seeing || at.Sub(n.lostAt) < blink):
-	case n.seeing || n.stood.on != agent.NoData && at.Sub(n.lostAt) < blink:
+	case same && (n.seeing || at.Sub(n.seenAt) < blink):
+	case n.seeing || n.stood.on != agent.NoData && at.Sub(n.seenAt) < blink:
 		n.stood.since = at
 	default:
 		n.stood.since = e.began(from, p.On)
 	}
-	n.seeing, n.stood.on, n.stood.sources = true, p.On, p.Sources
+	n.seeing, n.seenAt, n.stood.on, n.stood.sources = true, at, p.On, p.Sources
 	p.Since = n.stood.since
 }
 

@@ -26,12 +26,13 @@ type Network struct {
 	cooling []*device // all, those that no feeds: name too
 
 	latest  time.Time // of the polls
+	looked  time.Time // when path was made
 	dirty   bool      // a poll has come since path was made
 	path    *agent.Path
 	last    evaluation // what path was made from
 	stood   standing
 	seeing  bool      // what the building stands on is known
-	lostAt  time.Time // when it ceased to be
+	seenAt  time.Time // when it last was
 	tornAt  time.Time // since when devices contradict each other; zero while they do not
 	blind   bool      // all that is missing is data
 	changed []func(agent.Path)
@@ -123,16 +124,22 @@ func (n *Network) Observe(p *agent.Poll) {
 func (n *Network) Path() agent.Path {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.look(time.Now())
+	if now := time.Now(); n.path == nil || n.dirty || now.Sub(n.looked) > lookAgain {
+		n.look(now)
+	}
 	return *n.path
 }
+
+// lookAgain is how soon the network is looked at again when nothing was polled
+// since.
+const lookAgain = 100 * time.Millisecond
 
 // look evaluates the network as of now, and tells of a change.
 func (n *Network) look(now time.Time) {
 	e := n.evaluate(now)
 	path := n.describe(e)
 	changed := n.path == nil || differ(n.path, path)
-	n.path, n.last, n.dirty = path, *e, false
+	n.path, n.last, n.looked, n.dirty = path, *e, now, false
 	if changed {
 		for _, f := range n.changed {
 			f(*path)

@@ -90,6 +90,10 @@ func (p *plant) poll(id, says string) *agent.Poll {
 			poll.Readings = append(poll.Readings, point.Stated(code, ""))
 			continue
 		}
+		if value == "bad" {
+			poll.Readings = append(poll.Readings, point.Failed(fmt.Errorf("not read")))
+			continue
+		}
 		var v float64
 		if _, err := fmt.Sscan(value, &v); err != nil {
 			p.t.Fatal(f, err)
