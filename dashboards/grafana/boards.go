@@ -12,6 +12,7 @@ import (
 // site is what one screen says of a whole site. It is for a wall: large, and
 // without what is only of interest when one looks for something.
 func site(b *board) {
+	b.Refresh("5s")
 	b.put(
 		b.values(size{6, 4}, "The load stands on", b.ask("last", "site.supply")),
 		b.values(size{6, 4}, "Redundancy of the power", b.ask("last", "site.power_redundancy")),
@@ -29,7 +30,7 @@ func site(b *board) {
 		b.values(size{6, 5}, "Generators", b.ask("last", "generator.status")),
 		b.values(size{12, 5}, "UPS", b.ask("last", "ups.status")),
 
-		b.values(size{24, 4}, "Temperature", b.ask("last", "climate.temperature")).Decimals(1),
+		b.values(size{24, 4}, "Temperature, of the warmest sensor", b.ask("max", "climate.temperature")).Decimals(1),
 
 		b.sources(size{10, 9}),
 		b.events(size{9, 9}, "What happened", "", "severity_code", "device", "text"),
@@ -197,7 +198,8 @@ func cooling(b *board) {
 	)
 	free := b.ask("mean", "cooling.mode").during("free_cooling")
 	b.row("Free cooling",
-		b.totals(size{6, 9}, "Free, of this time", free).Unit(units.PercentUnit).Mappings(nil).Decimals(0),
+		b.totals(size{6, 9}, "Free, of this time", free).Unit(units.PercentUnit).Mappings(nil).Decimals(0).
+			ColorMode(common.BigValueColorModeValue).Thresholds(plain()),
 		b.freeHours(size{10, 9}, free),
 		b.share(size{8, 9}, "Where the cold came from, in this time", "cooling.mode", "free_cooling", "mixed", "mechanical"),
 		b.timeline(size{12, 8}, "Mode", b.ask("last", "cooling.mode")),
@@ -280,7 +282,7 @@ func (b *board) daily(s size, title, metric string) *timeseries.PanelBuilder {
 // freeHours shows for how many hours a day (UTC) a unit cooled freely.
 func (b *board) freeHours(s size, free ask) *timeseries.PanelBuilder {
 	return b.byDay(s, "Hours of free cooling a day", free, `24 * mean("value")`, false).
-		Mappings(nil).Unit(units.Hours).Max(24)
+		Mappings(nil).Unit("suffix:h").Max(24)
 }
 
 // byDay shows a bar for each of the last days and each device: what outer

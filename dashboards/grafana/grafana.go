@@ -90,7 +90,7 @@ func newBoard(title, about string, o Options) *board {
 	//lint:ignore SA1019 The newer schema is for Grafana 13 and later; this one every Grafana reads.
 	b := &board{DashboardBuilder: dashboard.NewDashboardBuilder("Plantroom / " + title), options: o, scope: ofSite}
 	b.Description(about).
-		Refresh("5s").
+		Refresh("10s").
 		Time("now-1h", "now").
 		Tooltip(dashboard.DashboardCursorSyncCrosshair).
 		Link(dashboard.NewDashboardLinkBuilder("Plantroom").Type(dashboard.DashboardLinkTypeDashboards).

@@ -15,7 +15,7 @@ import (
 var unitIDs = map[string]string{
 	"": units.NoUnit, "V": units.Volt, "A": units.Ampere, "W": units.Watt, "VA": units.VoltAmpere, "var": units.VoltAmpereReactive,
 	"Wh": units.WattHour, "Hz": units.Hertz, "%": units.Percent, "Cel": units.Celsius, "Pa": units.Pascals, "s": units.Seconds,
-	"L/min": units.LitrePerMinute, "m3/h": "suffix: m³/h", "{rpm}": units.RevolutionsPerMinute, "m/s": units.MetersPerSecond, "By": units.BytesIEC,
+	"L/min": units.LitrePerMinute, "m3/h": "suffix:m³/h", "{rpm}": units.RevolutionsPerMinute, "m/s": units.MetersPerSecond, "By": units.BytesIEC,
 }
 
 // What colours mean, on every dashboard. A state has a word beside its colour.

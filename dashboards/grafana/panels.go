@@ -114,7 +114,8 @@ func (b *board) values(s size, title string, asks ...ask) *stat.PanelBuilder {
 // totals shows numbers in large type that are about the whole time range.
 func (b *board) totals(s size, title string, asks ...ask) *stat.PanelBuilder {
 	p := place(b, stat.NewPanelBuilder(), s, title, false, asks)
-	p.ColorMode(common.BigValueColorModeValue).
+	p.ColorScheme(byThresholds()).
+		ColorMode(common.BigValueColorModeValue).
 		GraphMode(common.BigValueGraphModeNone).
 		Orientation(common.VizOrientationAuto).
 		ReduceOptions(lastValue())
@@ -141,7 +142,7 @@ func lastValue() *common.ReduceDataOptionsBuilder {
 // bars shows the present numbers as bars, of the whole that max is.
 func (b *board) bars(s size, title string, max float64, asks ...ask) *bargauge.PanelBuilder {
 	p := now(b, place(b, bargauge.NewPanelBuilder(), s, title, false, asks))
-	p.Min(0).Max(max).
+	p.ColorScheme(byThresholds()).Min(0).Max(max).
 		DisplayMode(common.BarGaugeDisplayModeBasic).
 		Orientation(common.VizOrientationHorizontal).
 		ReduceOptions(lastValue())
@@ -165,6 +166,10 @@ func (b *board) chart(s size, title string, asks ...ask) *timeseries.PanelBuilde
 	return p
 }
 
+func byThresholds() *dashboard.FieldColorBuilder {
+	return dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds)
+}
+
 func legend() *common.VizLegendOptionsBuilder {
 	return common.NewVizLegendOptionsBuilder().ShowLegend(true).DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom)
 }
@@ -176,7 +181,7 @@ func tooltip() *common.VizTooltipOptionsBuilder {
 // timeline shows states over time, a row for each series.
 func (b *board) timeline(s size, title string, asks ...ask) *statetimeline.PanelBuilder {
 	p := place(b, statetimeline.NewPanelBuilder(), s, title, true, asks)
-	p.ColorScheme(dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds)).
+	p.ColorScheme(byThresholds()).
 		MergeValues(true).ShowValue(common.VisibilityModeAuto).
 		SpanNullsThreshold(gap).
 		Legend(legend().ShowLegend(false)).
