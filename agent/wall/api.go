@@ -130,6 +130,8 @@ type trendJSON struct {
 	Device  string     `json:"device"`
 	Metric  string     `json:"metric"`
 	Channel string     `json:"channel,omitempty"`
+	Unit    string     `json:"unit,omitempty"`
+	States  []string   `json:"states,omitempty"` // the words of a state's codes
 	Range   string     `json:"range"`
 	From    time.Time  `json:"from"` // when the first bucket begins
 	Step    float64    `json:"step_seconds"`
@@ -164,6 +166,12 @@ func (s *Server) trend(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		refuse(w, http.StatusNotFound, "there is no trend of %s %s %s; those readings of /api/v1/device/ID have one that say so", out.Device, out.Metric, out.Channel)
 		return
+	}
+	status, _ := s.options.Agent.Latest.Of(out.Device)
+	for i := range status.Readings {
+		if p := status.Readings[i].Point; p.Metric.Name == out.Metric && p.Channel == out.Channel {
+			out.Unit, out.States = p.Metric.Unit, p.Metric.States
+		}
 	}
 	out.From, out.Step = stamp(t.From), t.Step.Seconds()
 	out.Min, out.Mean, out.Max = gaps(t.Min), gaps(t.Mean), gaps(t.Max)

@@ -44,7 +44,7 @@ type diagramEdge struct {
 
 // Distances in a row, in widths of a box.
 const (
-	boxGap   = 0.14 // between boxes
+	boxGap   = 0.11 // between boxes
 	levelGap = 0.50 // between boxes side by side of which one feeds the other
 	lineGap  = 0.12 // between a box and a line that passes it
 	lineLine = 0.10 // between lines that pass

@@ -29,7 +29,8 @@ var shown = map[string]map[string]bool{
 		"supply_water_temperature", "return_water_temperature", "fan_speed", "compressor_speed", "cooling_power", "cooling_demand",
 		"power", "filter_pressure"),
 	"climate": set("temperature", "humidity", "dew_point", "differential_pressure", "water_leak", "smoke", "door"),
-	"site":    set("mains_power", "it_power", "cooling_power", "pue", "battery_runtime_min", "power_redundancy"),
+	"site": set("supply", "mains_power", "generator_power", "it_power", "cooling_power", "pue", "battery_runtime_min", "power_redundancy",
+		"free_cooling"),
 }
 
 func set(names ...string) map[string]bool {

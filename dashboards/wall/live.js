@@ -1,0 +1,121 @@
+// What the agent says, live: one stream of server-sent events, kept alive for
+// months. The page knows at any time how old what it shows is, by the agent's
+// clock, and whether the agent is still there.
+
+export const state = {
+  hello: null, // the site; null until the first message
+  devices: new Map(), // id -> {id, name, class, room, every, live}
+  path: null,
+  diagrams: [],
+  events: { active: [], last: [] },
+  lost: true, // the agent is not heard
+};
+
+const listeners = { hello: [], change: [], beat: [], lost: [] };
+export const on = (what, f) => listeners[what].push(f);
+const tell = (what) => { for (const f of listeners[what]) f(); };
+
+const silentAfter = 2500; // ms without a message, of which one comes every second
+let heard = -Infinity; // performance.now() of the last message
+let clock = null; // {agent: ms since 1970, at: performance.now(), offset: minutes}
+let source = null;
+let retry = null;
+
+// now is the agent's time, in ms; NaN before it has been heard.
+export const now = () => clock ? clock.agent + performance.now() - clock.at : NaN;
+// silence is for how long nothing has been heard, in ms.
+export const silence = () => performance.now() - heard;
+
+// time parses a time of the agent's; a missing one is NaN.
+export const time = (text) => text && !text.startsWith('0001') ? Date.parse(text) : NaN;
+
+// A time as it is on the clocks of the building, whatever zone this screen is in.
+const two = (n) => String(n).padStart(2, '0');
+const there = (ms) => new Date(ms + (clock?.offset ?? 0) * 60000);
+export const clockText = (ms, seconds = true) => {
+  if (!Number.isFinite(ms)) return '–';
+  const d = there(ms);
+  return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}${seconds ? ':' + two(d.getUTCSeconds()) : ''}`;
+};
+export const dayText = (ms) => { const d = there(ms); return `${d.getUTCDate()}. ${d.getUTCMonth() + 1}.`; };
+export const sameDay = (a, b) => Math.floor((a + (clock?.offset ?? 0) * 60000) / 864e5) === Math.floor((b + (clock?.offset ?? 0) * 60000) / 864e5);
+export const midnight = () => { const o = (clock?.offset ?? 0) * 60000; return Math.floor((now() + o) / 864e5) * 864e5 - o; };
+
+function setClock(text) {
+  const zone = /([+-])(\d\d):(\d\d)$/.exec(text);
+  clock = { agent: Date.parse(text), at: performance.now(), offset: zone ? (zone[1] === '-' ? -1 : 1) * (zone[2] * 60 + +zone[3]) : 0 };
+}
+
+function takeLive(one) {
+  const d = state.devices.get(one.id);
+  if (!d) return;
+  one.polledAt = time(one.polled);
+  one.readAt = time(one.read);
+  one.readings ??= {};
+  d.live = one;
+}
+
+const takes = {
+  hello(m) {
+    setClock(m.time);
+    renew(m.assets);
+    state.hello = m;
+    state.devices = new Map(m.devices.map((d) => [d.id, { ...d, room: d.labels?.room ?? '', every: d.every_seconds * 1000, live: null }]));
+    m.live.forEach(takeLive);
+    state.path = m.path ?? null;
+    state.diagrams = m.diagrams ?? [];
+    state.events = m.events ?? { active: [], last: [] };
+    tell('hello');
+    tell('change');
+  },
+  poll(m) { m.devices.forEach(takeLive); tell('change'); },
+  path(m) { state.path = m; tell('change'); },
+  events(m) { state.events = m; tell('change'); },
+  beat(m) { setClock(m.time); tell('beat'); },
+};
+
+// renew loads the page again when the agent serves another one.
+function renew(assets) {
+  const mine = document.querySelector('meta[name=assets]').content;
+  const last = Number(sessionStorage.getItem('renewed') ?? 0);
+  if (assets && assets !== mine && Date.now() - last > 60000) {
+    sessionStorage.setItem('renewed', Date.now());
+    location.reload();
+  }
+}
+
+function connect() {
+  retry = null;
+  source?.close();
+  const mine = source = new EventSource('/api/v1/stream');
+  for (const [name, take] of Object.entries(takes)) {
+    mine.addEventListener(name, (e) => {
+      if (mine !== source) return;
+      heard = performance.now();
+      take(JSON.parse(e.data));
+      if (state.lost) { state.lost = false; tell('lost'); }
+    });
+  }
+  mine.onerror = () => { if (mine === source) again(1000); };
+}
+
+// again connects anew after a while; many walls that lost the same agent do
+// not come back at the same moment.
+function again(ms) {
+  source?.close();
+  source = null;
+  retry ??= setTimeout(connect, ms * (0.7 + 0.6 * Math.random()));
+}
+
+export function start() {
+  connect();
+  setInterval(() => {
+    const lost = silence() > silentAfter;
+    if (lost !== state.lost) { state.lost = lost; tell('lost'); }
+    if (lost && source && silence() > 2 * silentAfter && performance.now() - opened > 2 * silentAfter) {
+      opened = performance.now();
+      again(500);
+    }
+  }, 250);
+}
+let opened = performance.now();
