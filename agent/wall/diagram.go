@@ -45,7 +45,7 @@ type diagramEdge struct {
 // Distances in a row, in widths of a box.
 const (
 	boxGap   = 0.11 // between boxes
-	levelGap = 0.50 // between boxes side by side of which one feeds the other
+	levelGap = 0.42 // between boxes side by side of which one feeds the other
 	lineGap  = 0.12 // between a box and a line that passes it
 	lineLine = 0.10 // between lines that pass
 	portGap  = 0.24 // between lines that end at the same box
@@ -643,7 +643,7 @@ func line(chain []*link) [][2]float64 {
 		top := float64(k.from.row) + 0.5
 		add(k.out, top)
 		if k.out != k.in {
-			y := top + 0.34*(float64(k.track)+1)/(float64(k.tracks)+1)
+			y := top + 0.3*(float64(k.track)+0.6)/(float64(k.tracks)+0.4)
 			add(k.out, y)
 			add(k.in, y)
 		}

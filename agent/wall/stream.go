@@ -51,7 +51,10 @@ const (
 	clientQueue = 64
 	clientsMost = 128
 	writeWithin = 5 * time.Second
-	eventsShown = 12
+	eventsShown = 10
+
+	// eventsLooked is how many events are looked through for those that are shown.
+	eventsLooked = 500
 )
 
 type helloJSON struct {
@@ -75,9 +78,12 @@ type pollJSON struct {
 	Devices []json.RawMessage `json:"devices"` // liveJSON
 }
 
+// An eventsJSON is what a wall has room for; the newest of each come first, and
+// no event is in two of them.
 type eventsJSON struct {
-	Active []agent.Event `json:"active"` // warnings and alarms that last, the newest first
-	Last   []agent.Event `json:"last"`   // of every severity, the newest first
+	Active []agent.Event `json:"active"` // warnings and alarms that last, and are not a part of one that does
+	Parts  []agent.Event `json:"parts"`  // parts of those
+	Last   []agent.Event `json:"last"`   // others that are no part of anything
 }
 
 type beatJSON struct {
@@ -212,17 +218,32 @@ func (st *stream) snapshot(now time.Time) []byte {
 }
 
 func (st *stream) happened() eventsJSON {
-	events := func(q agent.EventQuery) []agent.Event {
-		out := []agent.Event{}
-		for _, e := range st.s.options.Events(q) {
-			out = append(out, asEvent(e))
+	out := eventsJSON{[]agent.Event{}, []agent.Event{}, []agent.Event{}}
+	events := st.s.options.Events
+	lasting := events(agent.EventQuery{Active: true, Severity: agent.Warning, Limit: eventsLooked})
+	ids := map[string]bool{}
+	for i := range lasting {
+		ids[lasting[i].ID] = true
+	}
+	listed := map[string]bool{}
+	for _, e := range lasting {
+		if !ids[e.Parent] && len(out.Active) < eventsShown {
+			out.Active = append(out.Active, asEvent(e))
+			listed[e.ID] = true
 		}
-		return out
 	}
-	return eventsJSON{
-		Active: events(agent.EventQuery{Active: true, Severity: agent.Warning, Limit: 50}),
-		Last:   events(agent.EventQuery{Limit: eventsShown}),
+	for _, e := range events(agent.EventQuery{Limit: eventsLooked}) {
+		switch {
+		case listed[e.ID]:
+		case listed[e.Parent]:
+			if len(out.Parts) < eventsShown {
+				out.Parts = append(out.Parts, asEvent(e))
+			}
+		case e.Parent == "" && len(out.Last) < eventsShown:
+			out.Last = append(out.Last, asEvent(e))
+		}
 	}
+	return out
 }
 
 // serveStream answers until the client goes, does not read or the server stops.

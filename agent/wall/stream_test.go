@@ -152,14 +152,35 @@ func TestStreamOfThePath(t *testing.T) {
 	var mu sync.Mutex
 	p := agent.Path{On: agent.Mains, Nodes: []agent.PathNode{{ID: "utility"}}}
 	o := Options{
-		Path:   func() agent.Path { mu.Lock(); defer mu.Unlock(); return p },
-		Events: func(agent.EventQuery) []agent.Event { return []agent.Event{{ID: "1"}} },
+		Path: func() agent.Path { mu.Lock(); defer mu.Unlock(); return p },
+		Events: func(q agent.EventQuery) (found []agent.Event) {
+			lasting := time.Time{}
+			for _, e := range []agent.Event{
+				{ID: "5", Ended: time.Unix(9, 0), Parent: "2"}, {ID: "4", Ended: lasting, Severity: agent.Alarm, Parent: "2"}, {ID: "3", Ended: time.Unix(9, 0)},
+				{ID: "2", Ended: lasting, Severity: agent.Alarm}, {ID: "1", Ended: time.Unix(9, 0), Parent: "0"}, {ID: "0", Ended: time.Unix(9, 0)},
+			} {
+				if q.Match(&e) {
+					found = append(found, e)
+				}
+			}
+			return found
+		},
 	}
 	bubble(t, o, func(t *testing.T, _ *agent.Agent, st *stream, _ *sensor) {
 		client, _ := st.join()
 		hello := decodeAs[helloJSON](t, messages(t, drain(client))[0].data)
-		if len(hello.Diagrams) != 2 || len(hello.Diagrams[0].Nodes) != 1 || !strings.Contains(string(hello.Path), `"on":"mains"`) || !strings.Contains(string(hello.Events), `"last":[{"id":"1"`) {
+		if len(hello.Diagrams) != 2 || len(hello.Diagrams[0].Nodes) != 1 || !strings.Contains(string(hello.Path), `"on":"mains"`) {
 			t.Errorf("hello: %+v", hello)
+		}
+		ids := func(events []agent.Event) (all string) {
+			for _, e := range events {
+				all += e.ID
+			}
+			return all
+		}
+		// Parts of what lasts are below it, parts of what has ended are left out.
+		if e := decodeAs[eventsJSON](t, string(hello.Events)); ids(e.Active) != "2" || ids(e.Parts) != "54" || ids(e.Last) != "30" {
+			t.Errorf("events: active %s, parts %s, last %s", ids(e.Active), ids(e.Parts), ids(e.Last))
 		}
 		time.Sleep(2 * time.Second)
 		if text := drain(client); strings.Contains(text, "event: path") || strings.Contains(text, "event: events") {

@@ -1,14 +1,14 @@
 // The single-line diagram: boxes and lines where the agent has put them, with
 // what each of them says now.
 import { state, now, time } from './live.js';
-import { h, svg, mark, setMark, setText, setClass, fit, text, Value, reading, all, value, freshness } from './show.js';
-import { t, words, className, unitOf } from './words.js';
+import { h, svg, mark, setMark, setText, setClass, fit, text, Value, reading, total, all, value, freshness } from './show.js';
+import { t, words, unitOf } from './words.js';
 import { openChart } from './trend.js';
 
 const phases = ['', 'L1', 'L2', 'L3'];
 const num = (d, metric, ...channels) => { const v = value(reading(d, metric, ...channels)); return typeof v === 'number' ? v : undefined; };
 // figure is a number with its unit as text, '' where there is none.
-const figure = (d, metric, ...channels) => { const v = num(d, metric, ...(channels.length ? channels : phases)); return v === undefined ? '' : text(v, unitOf(metric), metric); };
+const figure = (d, metric, ...channels) => { const v = metric.endsWith('power') ? value(total(d, metric)) : num(d, metric, ...(channels.length ? channels : phases)); return v === undefined ? '' : text(v, unitOf(metric), metric); };
 const join = (...list) => list.filter(Boolean).join(' · ');
 
 // What a box says, by its class: the large figure, as the metric and where it
@@ -18,7 +18,7 @@ const says = {
     ? { big: ['voltage', 'L1', ''], more: figure(d, 'frequency') }
     : { big: ['active_power', '', 'L1'], more: join(figure(d, 'voltage', 'L1', ''), amps(d)) },
   pdu: (d) => ({ big: ['active_power', '', 'L1'], more: join(amps(d), figure(d, 'load')) }),
-  generator: (d, n) => num(d, 'output_power', ...phases) > 0 && n.state !== 'ready'
+  generator: (d, n) => value(total(d, 'output_power')) > 0 && n.state !== 'ready'
     ? { big: ['output_power', '', 'L1'], more: join(figure(d, 'output_frequency'), fuel(d)) }
     : { word: true, more: join(fuel(d), figure(d, 'starter_battery_voltage')) },
   ats: (d) => ({ word: true, more: join(source(d, 'a'), source(d, 'b')) }),
@@ -85,7 +85,7 @@ export class Diagram {
     if (!W || !state.diagrams.length || !this.nodes.size) return;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     // The size of a box and of the room below it, in rem, at which all can be read well.
-    const boxW = 12.4, boxH = 7.7, gap = 3.1;
+    const boxW = 12.4, boxH = 6.9, gap = 2.75;
     const fits = state.diagrams.map((d) => ({ d, s: Math.min(W / (d.width * boxW * rem), H / ((d.rows * (boxH + gap) - gap) * rem)) }));
     const { d, s } = fits.reduce((a, b) => (b.s > a.s * 1.02 ? b : a));
     const scale = Math.min(1.3, s);
@@ -155,16 +155,14 @@ export class Diagram {
         if (s.big) {
           const [metric, ...channels] = s.big;
           b.value.unit = unitOf(metric); b.value.metric = metric;
-          const r = reading(d, metric, ...channels);
-          const total = metric.endsWith('power') && value(r) !== undefined && reading(d, metric) === undefined ? sum(d, metric) : r;
           b.metric = [metric, channels.find((c) => reading(d, metric, c) !== undefined) ?? ''];
-          b.value.set(total, d.live?.readAt, d.every);
+          b.value.set(metric.endsWith('power') ? total(d, metric) : reading(d, metric, ...channels), d.live?.readAt, d.every);
         } else {
           b.value.unit = 'W'; b.value.metric = 'power';
           b.value.set(n.power ?? undefined, time(p.time), 1000);
         }
       }
-      setText(b.more, s.more ?? (d ? '' : className(n.class)));
+      setText(b.more, s.more ?? '');
       b.gauge.hidden = s.charge === undefined;
       if (s.charge !== undefined) {
         b.gauge.style.setProperty('--full', `${s.charge}%`);
@@ -205,12 +203,6 @@ export class Diagram {
 
   // times are those of the devices on the path.
   times() { return [...this.nodes.values()].filter((b) => b.device).map((b) => [b.device.live?.readAt ?? NaN, b.device.every]); }
-}
-
-// sum adds what the phases say.
-function sum(d, metric) {
-  const v = phases.slice(1).map((c) => num(d, metric, c)).filter((x) => x !== undefined);
-  return v.length ? v.reduce((a, b) => a + b) : undefined;
 }
 
 // trendable are the readings of a device that have a trend.

@@ -7,7 +7,7 @@ import { t, words, lang, keep } from './words.js';
 // severity of the path as a state of a mark.
 export const tone = (severity) => ({ alarm: 'lost', warning: 'abnormal' })[severity] ?? 'live';
 
-export function frame(body) {
+export function frame() {
   const bar = h('div.lostbar', { role: 'alert' });
   const sign = mark('unknown');
   const head = h('h1', t('waiting for the agent'));
@@ -16,7 +16,8 @@ export function frame(body) {
   const liveMark = mark('unknown');
   const liveText = h('span');
   const live = h('span.livetext', liveMark, ' ', liveText);
-  const where = h('a.where', { href: keep('/desk') });
+  const desk = location.pathname.startsWith('/desk');
+  const where = h('a.where', { href: keep(desk ? '/' : '/desk'), title: t(desk ? 'wall' : 'desk') });
   const header = h('header.top', h('div.sign', sign), h('div.sentence', head, detail), h('div.when', clock, live, where));
   const main = h('main.fades');
   document.body.append(bar, h('div.fades', header), main);

@@ -7,7 +7,7 @@ export const state = {
   devices: new Map(), // id -> {id, name, class, room, every, live}
   path: null,
   diagrams: [],
-  events: { active: [], last: [] },
+  events: {},
   lost: true, // the agent is not heard
 };
 
@@ -64,7 +64,7 @@ const takes = {
     m.live.forEach(takeLive);
     state.path = m.path ?? null;
     state.diagrams = m.diagrams ?? [];
-    state.events = m.events ?? { active: [], last: [] };
+    state.events = m.events ?? {};
     tell('hello');
     tell('change');
   },

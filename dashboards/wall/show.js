@@ -201,6 +201,15 @@ export function reading(d, metric, ...channels) {
   }
   return undefined;
 }
+// total is a device's reading of a power: what it says itself, or the sum of
+// what it says of its phases.
+export function total(d, metric) {
+  const own = reading(d, metric);
+  if (own !== undefined) return own;
+  const phases = ['L1', 'L2', 'L3'].map((p) => reading(d, metric, p));
+  const values = phases.map(value).filter((v) => typeof v === 'number');
+  return values.length && values.length === phases.filter((r) => r !== undefined).length ? values.reduce((a, b) => a + b) : phases[0];
+}
 // all returns every channel's reading of a metric: [[channel, reading], ...].
 export function all(d, metric) {
   const out = [];

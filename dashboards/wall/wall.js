@@ -27,7 +27,7 @@ const power = {
   }),
 };
 const legend = h('span.legend.lines-legend', ...['mains', 'generator', 'batteries', 'dead'].map((s) => h('span', h('i.l-' + s), t(s))));
-power.el = h('section.power', h('h2', t('power'), h('span.kpis', power.figures.map((f) => f.el)), power.time.el), power.diagram.el, legend);
+power.el = h('section.power', h('h2', t('power'), h('span.kpis', power.figures.map((f) => f.el)), legend, power.time.el), power.diagram.el);
 
 const climate = new Climate(8), cooling = new Cooling(4);
 
@@ -37,20 +37,19 @@ events.el = h('section.happened', h('h2', t('last events')), events.list);
 
 function showEvents() {
   const kept = state.hello?.events !== undefined;
-  const active = state.events.active ?? [], last = state.events.last ?? [];
-  const list = [...active, ...last.filter((e) => !active.some((a) => a.id === e.id))].slice(0, 8);
-  const key = JSON.stringify(list.map((e) => [e.id, e.ended, e.acked, e.text, e.severity])) + kept;
-  if (key !== showEvents.key) {
-    showEvents.key = key;
-    events.list.replaceChildren(...(list.length ? list.map((e) => {
-      const began = time(e.began), ended = time(e.ended);
-      const lasting = !Number.isFinite(ended);
-      const s = e.severity === 'info' ? 'info' : lasting ? e.severity : 'ready';
-      return h('li' + (lasting && e.severity !== 'info' ? '.active' : ''), { 'data-id': e.id },
-        h('time', { datetime: e.began }, sameDay(began, now()) ? clockText(began) : dayText(began)), mark(s),
-        h('span.what', words(e.text)), h('span.long', lasting ? (e.severity === 'info' ? '' : t('lasts')) : ended - began >= 1000 ? ageText(ended - began) : ''));
-    }) : [h('li.none', mark('ready'), h('span.what', t(kept ? 'no events' : 'no events are kept')))]));
-  }
+  const { active = [], parts = [], last = [] } = state.events;
+  const list = [...active, ...parts, ...last].slice(0, 8);
+  const key = JSON.stringify(list.map((e) => [e.id, e.ended, e.acked, e.text, e.severity])) + kept + dayText(now());
+  if (key === showEvents.key) return;
+  showEvents.key = key;
+  events.list.replaceChildren(...(list.length ? list.map((e) => {
+    const began = time(e.began), ended = time(e.ended);
+    const lasting = !Number.isFinite(ended);
+    const s = e.severity === 'info' ? 'info' : lasting ? e.severity : 'ready';
+    return h('li' + (lasting && e.severity !== 'info' ? '.active' : '') + (parts.includes(e) ? '.part' : ''), { 'data-id': e.id },
+      h('time', { datetime: e.began }, sameDay(began, now()) ? clockText(began) : dayText(began)), mark(s),
+      h('span.what', words(e.text)), h('span.long', lasting ? (e.severity === 'info' ? '' : t('lasts')) : ended - began >= 1000 ? ageText(ended - began) : ''));
+  }) : [h('li.none', mark('ready'), h('span.what', t(kept ? 'no events' : 'no events are kept')))]));
 }
 
 // What is known: whether all devices answer, and whether the outputs take it.
@@ -115,6 +114,7 @@ function draw() {
 // One drawing for all that came together; a tab that nobody sees draws too, or
 // it would be wrong for a moment when somebody does.
 on('change', () => { if (!drawn) { drawn = true; setTimeout(draw, 20); } });
+on('hello', () => power.diagram.nodes.clear());
 on('beat', () => {
   const at = now();
   power.diagram.tick(); power.time.tick(at); climate.tick(at); cooling.tick(at);
