@@ -38,7 +38,7 @@ const Slot = 100 * time.Millisecond
 func Load(path string) (*Site, error) {
 	var faults Faults
 	r := &siteReader{
-		faults: &faults, profiles: map[string]*Profile{}, site: &Site{},
+		faults: &faults, profiles: map[string]*Profile{}, site: &Site{Limits: usualLimits()}, tests: map[string]string{},
 		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{},
 	}
 	r.read(path)
@@ -69,6 +69,7 @@ type siteReader struct {
 	parts    map[string]*part // by id
 	order    []*part
 	units    map[unit]written[*Device]
+	tests    map[string]string // where each is, by its id
 	files    map[string]bool
 }
 
@@ -116,6 +117,7 @@ func (r *siteReader) read(path string) {
 		r.site.State = beside(path, s.text(n, "state"))
 	}
 	r.site.Queue = r.queue(s, m.get("queue"))
+	r.site.Hold = s.incidents(m.get("incidents"))
 	r.site.Watch = s.boolean(m.get("watch"), "watch")
 	if n := m.get("wall"); n != nil {
 		r.site.Wall = s.wall(n)
@@ -126,14 +128,16 @@ func (r *siteReader) read(path string) {
 	for _, n := range s.list(m.get("profiles")) {
 		r.ownProfiles(s, n)
 	}
-	include, buses, devices, nodes := m.get("include"), m.get("buses"), m.get("devices"), m.get("nodes")
+	type lists struct {
+		s                             *source
+		devices, nodes, limits, tests *yaml.Node
+	}
+	listsOf := func(m *mapping) lists {
+		return lists{m.source, m.get("devices"), m.get("nodes"), m.get("limits"), m.get("tests")}
+	}
+	include, buses, read := m.get("include"), m.get("buses"), []lists{listsOf(m)}
 	m.done()
 	r.readBuses(s, buses)
-	type lists struct {
-		s              *source
-		devices, nodes *yaml.Node
-	}
-	read := []lists{{s, devices, nodes}}
 	for _, n := range s.list(include) {
 		pattern := s.text(n, "include")
 		files, err := filepath.Glob(beside(path, pattern))
@@ -151,7 +155,7 @@ func (r *siteReader) read(path string) {
 			}
 			m := in.mapping(root, "an included file")
 			r.readBuses(in, m.get("buses"))
-			read = append(read, lists{in, m.get("devices"), m.get("nodes")})
+			read = append(read, listsOf(m))
 			m.done()
 		}
 	}
@@ -164,9 +168,28 @@ func (r *siteReader) read(path string) {
 		}
 	}
 	r.connect()
+	for _, l := range read { // when all that they can be about is known
+		for _, n := range l.s.list(l.limits) {
+			r.limit(l.s, n)
+		}
+		for _, n := range l.s.list(l.tests) {
+			r.test(l.s, n)
+		}
+	}
 	if len(r.site.Devices) == 0 && len(*r.faults) == 0 {
 		s.fault(root, "the site has no devices; add devices: [{id: ..., profile: ..., snmp: ...}]")
 	}
+}
+
+// incidents reads for how long all must be well before an incident has ended.
+func (s *source) incidents(n *yaml.Node) time.Duration {
+	const usual = time.Minute
+	if n == nil {
+		return usual
+	}
+	m := s.mapping(n, "incidents")
+	defer m.done()
+	return s.duration(m.get("hold"), "hold", usual, Slot, time.Hour)
 }
 
 // beside makes path relative to the folder of file.

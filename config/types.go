@@ -24,6 +24,9 @@ type Site struct {
 	Buses   []*Bus   // in the order of the file; those that devices have of their own are not among them
 	Devices []*Device
 	Nodes   []*Node
+	Limits  []Limit // those that always hold first, then those of the file
+	Tests   []*Test
+	Hold    time.Duration // all must be well for so long before an incident has ended
 }
 
 // Wall says where the agent is looked at over HTTP, and by whom.
@@ -106,6 +109,51 @@ type Node struct {
 	Kind     string        // utility, transformer, board or load
 	Labels   []agent.Label // sorted by name
 	Feeds    []agent.Feed
+}
+
+// A Limit says from which values on a metric is worth an event. What is nil is
+// not said; an infinite bound is none.
+type Limit struct {
+	Class, Metric string
+	Device        string // "" for every one
+	Labels        map[string]string
+	Channel       *string // nil for every one
+	Off           bool
+
+	WarnHigh, AlarmHigh, WarnLow, AlarmLow *float64 // in the metric's unit
+	WarnRate, AlarmRate                    *float64 // in the unit a minute
+	RateOver                               *time.Duration
+
+	Hysteresis *float64
+	Delay      *time.Duration
+	ClearDelay *time.Duration
+
+	WarnOn, AlarmOn []string // words of a state
+}
+
+// A Test is one that is to be made every so often, and what it has to show. A
+// criterion that is 0 is none.
+type Test struct {
+	ID, Name string
+	Kind     string // blackout, start, transfer, self_test or manual
+	Device   string // "" for any
+	Schedule Schedule
+
+	StartWithin, LoadWithin, TransferWithin, Carry, Run time.Duration
+	Load                                                float64 // W
+	Frequency                                           float64 // %, off nominal
+	Charge                                              float64 // %, left in batteries
+}
+
+// A Schedule says when a test is due, in the time zone of the box.
+type Schedule struct {
+	Every   string        // day, week, month, quarter or year
+	Weekday int           // 1 Monday to 7 Sunday; 0 for any
+	Nth     int           // with Weekday of a month: 1 to 4, or -1 the last
+	Day     int           // of a month; 0 for any
+	At      time.Duration // since midnight, with Timed
+	Timed   bool
+	Within  time.Duration // how much earlier or later still counts, with Timed
 }
 
 // A ModbusAddress is a unit id on a wire: on the bus named Bus, or, with

@@ -34,6 +34,7 @@ type Setup struct {
 	Nodes   []Node          // what feeds what, polled or not
 	Limits  []Limit
 	Tests   []Plan
+	Hold    time.Duration // all must be well for so long before an incident has ended; 0 is a minute
 }
 
 // An Engine turns polls into events. It is safe for concurrent use; it has no

@@ -25,16 +25,16 @@ const recoveredWithin = 1
 
 // figureWords say what each figure is.
 var figureWords = map[string]agent.Words{
-	TimeToTransfer:     {EN: "until the transfer", CS: "doba do přepnutí"},
-	TimeToStart:        {EN: "until the generator ran at speed", CS: "doba do náběhu generátoru"},
-	TimeToLoad:         {EN: "until the generator carried", CS: "doba do převzetí zátěže"},
+	TimeToTransfer:     {EN: "time to transfer", CS: "doba do přepnutí"},
+	TimeToStart:        {EN: "time to run at speed", CS: "doba do náběhu"},
+	TimeToLoad:         {EN: "time to take the load", CS: "doba do převzetí zátěže"},
 	TimeRun:            {EN: "running time", CS: "doba běhu"},
 	TimeCarried:        {EN: "time on load", CS: "doba pod zátěží"},
 	TimeUnbroken:       {EN: "longest time on load without a break", CS: "nejdelší nepřerušená doba pod zátěží"},
 	VoltageDip:         {EN: "voltage dip on taking the load", CS: "pokles napětí při převzetí zátěže"},
-	VoltageSettling:    {EN: "until the voltage had settled", CS: "doba ustálení napětí"},
+	VoltageSettling:    {EN: "time until the voltage had settled", CS: "doba ustálení napětí"},
 	FrequencyDip:       {EN: "frequency dip on taking the load", CS: "pokles frekvence při převzetí zátěže"},
-	FrequencySettling:  {EN: "until the frequency had settled", CS: "doba ustálení frekvence"},
+	FrequencySettling:  {EN: "time until the frequency had settled", CS: "doba ustálení frekvence"},
 	FrequencyDeviation: {EN: "deviation of the frequency on load", CS: "odchylka frekvence pod zátěží"},
 	LoadMean:           {EN: "load on average", CS: "průměrná zátěž"},
 	LoadMax:            {EN: "highest load", CS: "nejvyšší zátěž"},
@@ -44,7 +44,7 @@ var figureWords = map[string]agent.Words{
 	BatteryDrained:     {EN: "charge taken from the battery", CS: "odebraný náboj baterie"},
 	ChargeLowest:       {EN: "lowest charge of the battery", CS: "nejnižší nabití baterie"},
 	RuntimeLowest:      {EN: "shortest runtime left", CS: "nejkratší zbývající doba zálohy"},
-	TimeToRecover:      {EN: "until the battery had recovered", CS: "doba do dobití baterie"},
+	TimeToRecover:      {EN: "time until the battery had recovered", CS: "doba do dobití baterie"},
 	TimeLost:           {EN: "time without output", CS: "doba bez výstupu"},
 	TimeUncooled:       {EN: "time without any cooling", CS: "doba bez chlazení"},
 	CoolingOff:         {EN: "time out of operation", CS: "doba mimo provoz"},
@@ -236,7 +236,6 @@ func (s *Series) last(at time.Time) (v float64, ok bool) {
 
 func (m *measuring) generator(id string) {
 	runs := m.stated(id, "status", "starting", "warming_up", "running", "on_load", "cooling_down", "stopping")
-	faults := m.stated(id, "status", "fault")
 	carried := m.stated(id, "carries", "yes")
 	if len(runs) == 0 && len(carried) == 0 {
 		return
@@ -244,10 +243,10 @@ func (m *measuring) generator(id string) {
 	if speed := m.stated(id, "status", "warming_up", "running", "on_load", "cooling_down"); len(speed) > 0 {
 		m.add(TimeToStart, id, speed[0].from.Sub(m.Began).Seconds(), "s", speed[0].from)
 		m.total(TimeRun, id, runs)
-	} else if len(faults) > 0 {
+	} else if len(runs) > 0 {
 		m.missing(TimeToStart, id, agent.Words{EN: "it did not start", CS: "nenastartoval"})
 	} else {
-		m.missing(TimeToStart, id, agent.Words{EN: "it was not seen to run", CS: "jeho běh nebyl zaznamenán"})
+		m.missing(TimeToStart, id, agent.Words{EN: "it does not say whether it runs", CS: "neudává, zda běží"})
 	}
 	fuel := m.series(id, "fuel_level", "")
 	if before, ok := fuel.last(m.Began); ok {
@@ -414,9 +413,9 @@ func (m *measuring) battery(d Device) {
 		return
 	}
 	m.total(TimeOnBattery, d.ID, used)
-	over := used[len(used)-1]
+	last := used[len(used)-1]
 	runtime := m.series(d.ID, "battery_runtime", "")
-	if first, end := runtime.between(used[0].from, over.to); end > first {
+	if first, end := runtime.between(used[0].from, last.to); end > first {
 		low := first
 		for i := first; i < end; i++ {
 			if runtime.Values[i] < runtime.Values[low] {
@@ -444,6 +443,13 @@ func (m *measuring) battery(d Device) {
 	}
 	m.add(BatteryDrained, d.ID, max(0, before-charge.Values[low]), "%", charge.Time(low))
 	m.add(ChargeLowest, d.ID, charge.Values[low], "%", charge.Time(low))
+	// It recovers from the end of the discharge that took it lowest.
+	over := used[0]
+	for _, one := range used {
+		if !one.from.After(charge.Time(low)) {
+			over = one
+		}
+	}
 	for i := low; i < end; i++ {
 		if at := charge.Time(i); !at.Before(over.to) && charge.Values[i] >= before-recoveredWithin && !over.open {
 			m.add(TimeToRecover, d.ID, at.Sub(over.to).Seconds(), "s", at)
@@ -546,19 +552,13 @@ func (r *Record) judge(p *Plan) {
 	check := func(name, device string, limit float64, unit string, atLeast bool, measured *float64) {
 		c := Criterion{Name: name, Device: device, Limit: limit, Unit: unit, AtLeast: atLeast, Measured: measured}
 		c.Met = measured != nil && (*measured >= limit && atLeast || *measured <= limit && !atLeast)
-		words := agent.Words{EN: "%s: %s %s instead of at most %s", CS: "%s: %s %s místo nejvýše %s"}
+		words := agent.Words{EN: "%s, %s: %s (at most %s)", CS: "%s, %s: %s (nejvýše %s)"}
 		if atLeast {
-			words = agent.Words{EN: "%s: %s %s instead of at least %s", CS: "%s: %s %s místo nejméně %s"}
+			words = agent.Words{EN: "%s, %s: %s (at least %s)", CS: "%s, %s: %s (nejméně %s)"}
 		}
 		got := agent.Words{EN: "not observed", CS: "nezjištěno"}
 		if measured != nil {
 			got = quantity(*measured, unit)
-		}
-		if c.Met {
-			words = agent.Words{EN: "%s: %s %s, at most %s", CS: "%s: %s %s, nejvýše %s"}
-			if atLeast {
-				words = agent.Words{EN: "%s: %s %s, at least %s", CS: "%s: %s %s, nejméně %s"}
-			}
 		}
 		c.Text = say(words, r.nameOf(device), figureWords[name], got, quantity(limit, unit))
 		r.Criteria = append(r.Criteria, c)

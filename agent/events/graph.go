@@ -95,6 +95,16 @@ func (g graph) metersMains(id string) bool {
 	return !g.above(id, func(n *node) bool { return n.ID != id && n.Class != "utility" && n.Class != "transformer" })
 }
 
+// feedsBoard reports whether a node feeds a board that is measured too.
+func (g graph) feedsBoard(id string) bool {
+	for _, n := range g.nodes {
+		if n.Class == "switchboard" && n.ID != id && g.above(n.ID, func(f *node) bool { return f.ID == id }) {
+			return true
+		}
+	}
+	return false
+}
+
 // onlyStandby reports whether a board has voltage only while a generator runs.
 func (g graph) onlyStandby(id string) bool {
 	return g.above(id, func(n *node) bool { return n.Class == "generator" }) &&

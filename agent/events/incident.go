@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -10,9 +11,9 @@ import (
 
 // How long things take.
 const (
-	// hold is for how long all must be well before an incident has ended: what
+	// usualHold is for how long all must be well before an incident has ended: what
 	// comes again within it, as mains do that flap, is the same one.
-	hold = time.Minute
+	usualHold = time.Minute
 	// together is how far apart two devices may see the same thing, polled
 	// every so often: of causes within it the one nearest to the source is the cause.
 	together = 15 * time.Second
@@ -108,7 +109,9 @@ func (e *Engine) follows(inc *incident, h *happening) bool {
 func (e *Engine) openIncident(h *happening) *incident {
 	kind := "incident"
 	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Began: h.event.Began}}}
-	if spec, due := e.tests.of(h); spec != nil {
+	// A test cuts the building off behind the meter of the mains, where there is another.
+	real := h.meaning.rank == mainsLost.rank && e.graph.feedsBoard(h.event.Device)
+	if spec, due := e.tests.of(h); spec != nil && !real {
 		kind = "test"
 		inc.plan(spec, due, bySchedule)
 	}
@@ -208,6 +211,9 @@ func (e *Engine) join(inc *incident, h *happening) {
 		if h.event.Began.Sub(inc.Began) <= together && (inc.Rank == 0 || h.meaning.rank < inc.Rank) && h.event.ID != inc.CauseID {
 			inc.cause(h)
 			changed = true
+			if h.meaning.rank == mainsLost.rank && inc.Kind == "test" {
+				defer e.reconsider(inc) // what was expected may not be any more
+			}
 		}
 		if h.event.Began.Before(inc.Began) && inc.Began.Sub(h.event.Began) <= together {
 			inc.Began = h.event.Began
@@ -225,6 +231,15 @@ func (e *Engine) join(inc *incident, h *happening) {
 		inc.own.severity, inc.own.event.Text = inc.Severity, inc.text()
 		e.update(inc.own)
 		e.keepMeta(inc)
+	}
+}
+
+// reconsider announces again those parts of a test whose severity has changed.
+func (e *Engine) reconsider(inc *incident) {
+	for _, h := range e.active {
+		if h.incident == inc {
+			e.update(h)
+		}
 	}
 }
 
@@ -277,8 +292,11 @@ func (e *Engine) over(inc *incident) bool {
 	if inc.Open {
 		return e.now.Sub(maxTime(inc.calm, inc.Began)) >= forgotten
 	}
-	return e.now.Sub(inc.calm) >= hold
+	return e.now.Sub(inc.calm) >= e.hold()
 }
+
+// hold is for how long all must be well before an incident has ended.
+func (e *Engine) hold() time.Duration { return cmp.Or(e.setup.Hold, usualHold) }
 
 // finish ends an incident or test; readings are recorded for a while longer.
 func (e *Engine) finish(inc *incident, at time.Time) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -197,10 +198,8 @@ func (e *Engine) pronounce(inc *incident) {
 	text := say(agent.Words{EN: "%s: passed", CS: "%s: vyhověla"}, inc.Title)
 	if inc.Verdict == Failed {
 		text = say(agent.Words{EN: "%s: failed", CS: "%s: nevyhověla"}, inc.Title)
-		for _, c := range inc.Criteria {
-			if !c.Met {
-				text = say(same("%s; %s"), text, c.Text)
-			}
+		if i := slices.IndexFunc(inc.Criteria, func(c Criterion) bool { return !c.Met }); i >= 0 {
+			text = say(same("%s: %s"), text, inc.Criteria[i].Text)
 		}
 	}
 	inc.own.event.Text = text

@@ -109,7 +109,7 @@ const (
 	BatteryDrained     = "battery_drained"       // %, of a full battery, that a UPS lost
 	ChargeLowest       = "battery_charge_min"    // %, the least that a UPS's battery had left
 	RuntimeLowest      = "battery_runtime_min"   // s, the least that a UPS said it had left
-	TimeToRecover      = "time_to_recover"       // s, from the end of the last discharge to the charge before the loss
+	TimeToRecover      = "time_to_recover"       // s, from the end of the discharge that took it lowest to the charge before, but for 1 %
 	TimeLost           = "time_lost"             // s, for which a UPS gave its load nothing
 	TimeUncooled       = "time_uncooled"         // s, for which no cooling unit ran; of the site
 	CoolingOff         = "cooling_off"           // s, for which a cooling unit did not run

@@ -162,6 +162,9 @@ func (s *schedule) of(h *happening) (*Plan, time.Time) {
 // shownBy reports whether an event shows that a test of the plan is made.
 func (p *Plan) shownBy(h *happening) bool {
 	rank, at := h.meaning.rank, p.Device == "" || p.Device == h.event.Device
+	if h.meaning.domain != power {
+		return false
+	}
 	switch p.Kind {
 	case Blackout:
 		return rank == mainsLost.rank || rank == boardDead.rank || rank == transfer.rank || rank == onBattery.rank || rank == carries.rank ||

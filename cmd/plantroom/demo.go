@@ -19,7 +19,7 @@ import (
 )
 
 type demoCmd struct {
-	Scenario string        `help:"What happens: ${enum}." enum:"calm,mains-failure,monthly-test,cooling-failure" default:"calm"`
+	Scenario string        `help:"What happens: ${enum}." enum:"calm,mains-failure,monthly-test,generator-fails,flapping-mains,cooling-failure" default:"calm"`
 	Speed    float64       `help:"How many times faster than real time the facility lives." default:"1" placeholder:"N"`
 	Influx   string        `help:"An InfluxDB to write to as well, into its database facility. Where INFLUX_TOKEN is set, with that token, and the database has to be there." placeholder:"URL"`
 	For      time.Duration `help:"Stop after this long; without it, on Ctrl-C." placeholder:"DURATION"`
@@ -89,7 +89,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	path, err := writeDemo(dir, demoConfig(facility, addresses, broker, screen, cmd))
+	path, err := writeDemo(dir, demoConfig(facility, addresses, broker, screen, cmd, now))
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func writeDemo(dir string, text []byte) (path string, err error) {
 }
 
 // demoConfig writes the configuration as a person would.
-func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen string, cmd *demoCmd) []byte {
+func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen string, cmd *demoCmd, now time.Time) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The facility that plantroom demo simulates, for as long as it runs.\nsite: demo\nagent: edge-1\n")
 	fmt.Fprintf(&b, "profiles: [profiles]\noutputs:\n")
@@ -204,7 +204,15 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 	if cmd.Influx != "" {
 		fmt.Fprintf(&b, "  influx: {url: %q, bucket: facility%s}\n", cmd.Influx, secretOf("token", influxToken))
 	}
-	fmt.Fprintf(&b, "wall: {listen: %q}\n", screen)
+	fmt.Fprintf(&b, "wall: {listen: %q}\nstate: state\n", screen)
+	// What takes minutes in the facility's time takes less in that of the agent.
+	short := func(d time.Duration) time.Duration {
+		return max(config.Slot, time.Duration(float64(d)/max(cmd.Speed, 1)).Round(config.Slot))
+	}
+	fmt.Fprintf(&b, "incidents: {hold: %s}\ntests:\n", short(time.Minute))
+	fmt.Fprintf(&b, "  - {id: monthly, name: Monthly blackout test, kind: blackout, device: gen-1, every: month, day: %d, at: %q,\n", now.Day(), now.Format("15:04"))
+	fmt.Fprintf(&b, "     start_within: %s, load_within: %s, carry: %s, load: 60000, frequency_within: 1, battery_left: 50}\n",
+		short(15*time.Second), short(30*time.Second), short(15*time.Minute))
 	const bus = "generators"
 	var devices bytes.Buffer
 	unit := 0

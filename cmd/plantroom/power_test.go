@@ -168,7 +168,7 @@ func (w *watch) site() map[string]float64 {
 
 // loadDemo writes and loads the configuration of the demo.
 func loadDemo(t *testing.T, f *sim.Facility, addresses map[string]string) *config.Site {
-	path, err := writeDemo(t.TempDir(), demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second}))
+	path, err := writeDemo(t.TempDir(), demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second}, time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,8 @@ func (w *watch) quiet(d time.Duration) bool {
 // balance compares the figures with the facility's own.
 func (w *watch) balance() {
 	w.t.Helper()
-	feed, gen := w.figure("feed", "active_power"), w.figure("gen-1", "output_power")
+	feed, gen1, gen2 := w.figure("feed", "active_power"), w.figure("gen-1", "output_power"), w.figure("gen-2", "output_power")
+	gen := gen1 + gen2
 	it := w.figure("ups-a", "output_power") + w.figure("ups-b", "output_power")
 	cool := w.figure("cooling-1", "power") + w.figure("cooling-2", "power")
 	got := w.site()
@@ -338,8 +339,8 @@ func (w *watch) balance() {
 	}{
 		{"utility", "feed", feed},
 		{"msb", "lighting", lights},
-		{"gen-1", "ats-1", gen},
-		{"gen-2", "ats-2", 0},
+		{"gen-1", "ats-1", gen1},
+		{"gen-2", "ats-2", gen2},
 		{"ats-1", "ats-2", w.figure("ats-1", "output_power")},
 		{"ups-a", "servers", w.figure("ups-a", "output_power")},
 		{"ups-office", "desks", w.figure("ups-office", "output_power")},

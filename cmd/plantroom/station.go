@@ -176,12 +176,22 @@ func (s *station) openEvents(site *config.Site) (err error) {
 
 // setup returns what there is to know of a site to tell what happens in it.
 func (s *station) setup(site *config.Site) events.Setup {
-	setup := events.Setup{Devices: s.devices(site)}
+	setup := events.Setup{Devices: s.devices(site), Hold: site.Hold}
 	for _, d := range setup.Devices {
 		setup.Nodes = append(setup.Nodes, events.Node{ID: d.ID, Class: d.Class, Feeds: d.Feeds})
 	}
 	for _, n := range site.Nodes {
 		setup.Nodes = append(setup.Nodes, events.Node{ID: n.ID, Class: n.Kind, Feeds: n.Feeds})
+	}
+	for _, l := range site.Limits {
+		setup.Limits = append(setup.Limits, events.Limit(l))
+	}
+	for _, t := range site.Tests {
+		setup.Tests = append(setup.Tests, events.Plan{
+			ID: t.ID, Name: t.Name, Kind: t.Kind, Device: t.Device, Schedule: events.Schedule(t.Schedule),
+			StartWithin: t.StartWithin, LoadWithin: t.LoadWithin, TransferWithin: t.TransferWithin, Carry: t.Carry, Run: t.Run,
+			Load: t.Load, Frequency: t.Frequency, Charge: t.Charge,
+		})
 	}
 	return setup
 }

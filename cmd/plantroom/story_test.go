@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -32,7 +31,7 @@ type story struct {
 	every    time.Duration
 
 	// What polls could have seen: the lowest charge of each UPS, the highest
-	// power of each generator.
+	// power of each generator and temperature of each sensor.
 	least, most map[string]float64
 }
 
@@ -53,23 +52,19 @@ func newStory(t *testing.T, scenario, more string) *story {
 		}
 	})
 	dir := t.TempDir()
-	own := filepath.Join(dir, "profiles", sim.FreeCoolingFile)
-	if err := os.Mkdir(filepath.Dir(own), 0o700); err != nil {
+	start := time.Date(2026, 11, 4, 8, 0, 0, 0, time.Local)
+	text := string(demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second}, start)) + more
+	path, err := writeDemo(dir, []byte(text))
+	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second})) + "state: state\n" + more
-	for name, text := range map[string]string{own: sim.FreeCooling, filepath.Join(dir, "site.yaml"): text} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	site, err := config.Load(filepath.Join(dir, "site.yaml"))
+	site, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &story{t: t, facility: f, dir: filepath.Join(dir, "state", "events"), every: time.Second,
 		least: map[string]float64{}, most: map[string]float64{},
-		start: time.Date(2026, 11, 4, 8, 0, 0, 0, time.Local).UTC()} // a first Wednesday
+		start: start.UTC()}
 	if s.station, err = newStation(site, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
@@ -89,14 +84,23 @@ func (s *story) now() time.Time { return s.start.Add(s.facility.Now()) }
 // start.
 func (s *story) goOn(until time.Duration) {
 	s.t.Helper()
+	s.by(s.every, until)
+}
+
+// by is goOn with polls at an interval of its own, for times in which nothing
+// happens.
+func (s *story) by(every, until time.Duration) {
+	s.t.Helper()
 	for s.facility.Now() < until {
-		s.facility.Step(s.every)
+		s.facility.Step(every)
 		for _, d := range s.facility.Devices {
 			if v, ok := d.Number("battery_charge", ""); ok && (s.least[d.ID] == 0 || v < s.least[d.ID]) {
 				s.least[d.ID] = v
 			}
-			if v, ok := d.Number("output_power", ""); ok && d.Class == "generator" {
-				s.most[d.ID] = max(s.most[d.ID], v)
+			for _, metric := range []string{"output_power", "temperature"} {
+				if v, ok := d.Number(metric, ""); ok {
+					s.most[d.ID] = max(s.most[d.ID], v)
+				}
 			}
 		}
 		at := s.now()
@@ -109,7 +113,7 @@ func (s *story) goOn(until time.Duration) {
 			for j := range rs {
 				rs[j].Time = at
 			}
-			p := &agent.Poll{Device: d, Time: at, Next: at.Add(s.every), Readings: rs}
+			p := &agent.Poll{Device: d, Time: at, Next: at.Add(every), Readings: rs}
 			s.station.power.Observe(p)
 			s.station.events.Observe(p)
 		}
@@ -139,7 +143,11 @@ func (s *story) seen(device, what string, words ...string) (out [][2]time.Durati
 		}
 		switch is := slices.Contains(words, tr.To); {
 		case is && !inside:
-			out = append(out, [2]time.Duration{poll(tr.At)})
+			if n := len(out); n > 0 && out[n-1][1] == poll(tr.At) {
+				out[n-1][1] = 0 // no poll saw it away
+			} else {
+				out = append(out, [2]time.Duration{poll(tr.At)})
+			}
 			inside = true
 		case !is && inside:
 			inside = false
@@ -164,7 +172,6 @@ func (s *story) expected() (lines []string) {
 	lost := s.seen("", "mains", "lost")
 	add("feed", "supply", lost)
 	add("msb", "supply", append(lost, s.seen("", "incomer", "open")...))
-	add("msb", "breaker", s.seen("", "incomer", "open"))
 	for _, d := range s.facility.Devices {
 		switch d.Class {
 		case "ups":
@@ -174,7 +181,11 @@ func (s *story) expected() (lines []string) {
 			add(d.ID, "transfer", s.seen(d.ID, "selected_source", "b"))
 		case "generator":
 			add(d.ID, "status", s.seen(d.ID, "status", "starting", "warming_up", "running", "on_load", "cooling_down", "stopping"))
-			add(d.ID, "status", s.seen(d.ID, "status", "fault"))
+			if d.ID == "gen-1" { // its controller has no word for a fault, and an alarm instead
+				add(d.ID, "x_shutdown_alarm", s.seen(d.ID, "status", "fault"))
+			} else {
+				add(d.ID, "status", s.seen(d.ID, "status", "fault"))
+			}
 			add(d.ID, "carries", s.seen(d.ID, "status", "on_load"))
 		case "cooling":
 			add(d.ID, "status", s.seen(d.ID, "status", "off"))
@@ -194,8 +205,8 @@ func eventLine(device, metric string, began, ended time.Duration) string {
 func (s *story) happened(parent string) (lines []string) {
 	s.t.Helper()
 	for _, e := range s.station.events.Events(agent.EventQuery{}) {
-		if e.Device == "" {
-			continue
+		if e.Device == "" || e.Kind == "limit" || e.Metric == "mode" {
+			continue // of the site, of measured values, of the weather
 		}
 		if e.Parent != parent {
 			s.t.Errorf("%s is part of %q, want %q", e.Text.EN, e.Parent, parent)
@@ -250,13 +261,15 @@ func seconds(times [][2]time.Duration) (sum float64) {
 // TestStoryOfMainsFailure: all that the facility does in it is one incident,
 // with the times of the polls that saw it and the figures that it knows.
 func TestStoryOfMainsFailure(t *testing.T) {
+	t.Parallel()
 	s := newStory(t, "mains-failure", "")
 	s.goOn(19 * time.Second)
 	given, charge := s.shown("gen-1", "output_energy"), s.shown("ups-a", "battery_charge")
 	s.goOn(270 * time.Second)
 	given, most := s.shown("gen-1", "output_energy")-given, s.most["gen-1"]
 	charge -= s.least["ups-a"]
-	s.goOn(600 * time.Second)
+	s.goOn(325 * time.Second)
+	s.by(5*time.Second, 450*time.Second)
 	r := s.record()
 	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
 		t.Errorf("events: (-facility +plantroom)\n%s", diff)
@@ -281,5 +294,149 @@ func TestStoryOfMainsFailure(t *testing.T) {
 	s.figure(r, events.TimeUncooled, "", seconds(s.seen("cooling-1", "status", "off")), 0)
 	if len(r.Series) == 0 || r.Series[0].Time(0).After(r.Began.Add(-15*time.Second)) {
 		t.Error("no readings of the time before")
+	}
+}
+
+// unmet returns the criteria of a record that were not met, by their names
+// and devices.
+func unmet(r *events.Record) (out []string) {
+	for _, c := range r.Criteria {
+		if !c.Met {
+			out = append(out, c.Name+" "+c.Device)
+		}
+	}
+	return out
+}
+
+// TestStoryOfMonthlyTest: a building that is cut off from live mains when the
+// plan says so is a test. It passed, and called nobody.
+func TestStoryOfMonthlyTest(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "monthly-test", "")
+	s.goOn(19 * time.Second)
+	given := s.shown("gen-1", "output_energy")
+	s.goOn(90 * time.Second)
+	s.by(10*time.Second, 900*time.Second)
+	s.goOn(1030 * time.Second)
+	r := s.record()
+	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
+		t.Errorf("events: (-facility +plantroom)\n%s", diff)
+	}
+	began, ended := s.seen("", "incomer", "open")[0][0], s.seen("cooling-1", "status", "off")[1][1]
+	if r.Kind != "test" || r.Plan != "monthly" || !r.Due.Equal(s.start) || r.Began.Sub(s.start) != began || r.Ended.Sub(s.start) != ended {
+		t.Errorf("%s of %q, due %v, from %v to %v; want from %v to %v", r.Kind, r.Plan, r.Due, r.Began.Sub(s.start), r.Ended.Sub(s.start), began, ended)
+	}
+	if r.Verdict != events.Passed || len(r.Criteria) != 8 || unmet(r) != nil {
+		t.Errorf("the test %s by %d criteria, not met: %v", r.Verdict, len(r.Criteria), unmet(r))
+	}
+	gen := s.seen("gen-1", "status", "on_load")
+	s.figure(r, events.TimeToStart, "gen-1", (s.seen("gen-1", "status", "warming_up")[0][0] - began).Seconds(), 0)
+	s.figure(r, events.TimeToLoad, "gen-1", (gen[0][0] - began).Seconds(), 0)
+	s.figure(r, events.TimeCarried, "gen-1", seconds(gen), 0)
+	s.figure(r, events.Energy, "gen-1", s.shown("gen-1", "output_energy")-given, s.most["gen-1"]/3600)
+	s.figure(r, events.LoadMean, "gen-1", (s.shown("gen-1", "output_energy")-given)*3600/seconds(gen), 200)
+	for _, e := range s.station.events.Events(agent.EventQuery{}) {
+		if e.Severity != agent.Info {
+			t.Errorf("in a test that is passed: %s: %s", e.Severity, e.Text.EN)
+		}
+	}
+}
+
+// TestStoryOfGeneratorFails: the test fails with the first generator, which
+// calls somebody, though the second one carries.
+func TestStoryOfGeneratorFails(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "generator-fails", "")
+	s.goOn(90 * time.Second)
+	s.by(10*time.Second, 900*time.Second)
+	s.goOn(1030 * time.Second)
+	r := s.record()
+	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
+		t.Errorf("events: (-facility +plantroom)\n%s", diff)
+	}
+	want := []string{"time_to_start gen-1", "time_to_load gen-1", "time_carried gen-1", "load_mean gen-1", "frequency_deviation gen-1"}
+	if diff := cmp.Diff(want, unmet(r)); r.Kind != "test" || r.Verdict != events.Failed || diff != "" {
+		t.Errorf("%s %s; criteria not met: (-want +got)\n%s", r.Kind, r.Verdict, diff)
+	}
+	gen := s.seen("gen-2", "status", "on_load")
+	s.figure(r, events.TimeToLoad, "gen-2", (gen[0][0] - s.seen("", "incomer", "open")[0][0]).Seconds(), 0)
+	s.figure(r, events.TimeCarried, "gen-2", seconds(gen), 0)
+	s.figure(r, events.TimeOnBattery, "ups-b", seconds(s.seen("ups-b", "status", "on_battery")), 0)
+	if !slices.ContainsFunc(r.NotObserved, func(n events.NotObserved) bool {
+		return n == events.NotObserved{Name: events.TimeToStart, Device: "gen-1", Why: agent.Words{EN: "it did not start", CS: "nenastartoval"}}
+	}) {
+		t.Errorf("not observed: %v", r.NotObserved)
+	}
+	var called []string
+	for _, e := range s.station.events.Active() {
+		if e.Severity > agent.Info {
+			called = append(called, e.Severity.String()+" "+e.Text.EN)
+		}
+	}
+	if diff := cmp.Diff([]string{
+		"alarm Generator 1 reports: shutdown alarm",
+		"warning Monthly blackout test: failed: Generator 1, time to run at speed: not observed (at most 15 s)",
+	}, called); diff != "" {
+		t.Errorf("what lasts: (-want +got)\n%s", diff)
+	}
+	if path := s.station.power.Path(); path.On == agent.Batteries {
+		t.Errorf("afterwards it stands on %s", path.On)
+	}
+}
+
+// TestStoryOfFlappingMains: mains that come and go within a minute are one
+// incident, in which they failed four times.
+func TestStoryOfFlappingMains(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "flapping-mains", "")
+	s.goOn(180 * time.Second)
+	r := s.record()
+	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
+		t.Errorf("events: (-facility +plantroom)\n%s", diff)
+	}
+	lost := s.seen("", "mains", "lost")
+	if len(lost) != 4 || r.Kind != "incident" || r.Began.Sub(s.start) != lost[0][0] {
+		t.Errorf("%s from %v; the mains failed at %v", r.Kind, r.Began.Sub(s.start), lost)
+	}
+	s.figure(r, events.TimeDead, "feed", seconds(lost), 0)
+	s.figure(r, events.TimeOnBattery, "ups-a", seconds(s.seen("ups-a", "status", "on_battery")), 0)
+	n := 0
+	for _, tr := range r.Transitions {
+		if tr.Device == "feed" && tr.Metric == "supply" {
+			n++
+		}
+	}
+	if n != 8 {
+		t.Errorf("%d changes of the mains, want 8", n)
+	}
+}
+
+// TestStoryOfCoolingFailure: two units that fail one after the other are one
+// incident, of cooling, and what becomes too warm is a part of it.
+func TestStoryOfCoolingFailure(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "cooling-failure", "")
+	s.goOn(19 * time.Second)
+	before := s.shown("climate-cold-1", "temperature")
+	s.goOn(385 * time.Second)
+	r := s.record()
+	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
+		t.Errorf("events: (-facility +plantroom)\n%s", diff)
+	}
+	one, two := s.seen("cooling-1", "status", "fault"), s.seen("cooling-2", "status", "fault")
+	if r.Kind != "incident" || r.Domain != "cooling" || r.Began.Sub(s.start) != one[0][0] || r.Ended.Sub(s.start) != one[0][1] {
+		t.Errorf("%s of %s from %v to %v, want %v", r.Kind, r.Domain, r.Began.Sub(s.start), r.Ended.Sub(s.start), one)
+	}
+	s.figure(r, events.CoolingOff, "cooling-1", seconds(one), 0)
+	s.figure(r, events.TimeUncooled, "", seconds(two), 0)
+	s.figure(r, events.TemperatureRise, "climate-cold-1", s.most["climate-cold-1"]-before, 0.1)
+	warm := map[string]bool{}
+	for _, e := range s.station.events.Events(agent.EventQuery{}) {
+		if e.Kind == "limit" && e.Parent == r.ID && e.Metric == "supply_air_temperature" && !e.Active() {
+			warm[e.Device] = true
+		}
+	}
+	if len(warm) != 2 {
+		t.Errorf("too warm: %v, want both units", warm)
 	}
 }

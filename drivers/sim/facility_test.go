@@ -197,7 +197,8 @@ func TestGen2BacksUpGen1(t *testing.T) {
 	f := facility(t, "mains-failure")
 	f.gens[0].broken = true
 	f.Step(90 * time.Second)
-	word(t, f, "gen-1", "status", "fault")
+	word(t, f, "gen-1", "status", "stopped") // GenComm has no word for it
+	word(t, f, "gen-1", "x_shutdown_alarm", "active")
 	word(t, f, "gen-2", "status", "on_load")
 	word(t, f, "ats-1", "selected_source", "a")
 	word(t, f, "ats-2", "selected_source", "b")
@@ -296,7 +297,7 @@ func TestStepsAddUp(t *testing.T) {
 
 func TestUnknownScenario(t *testing.T) {
 	_, err := NewFacility(Options{Scenario: "fire"})
-	if want := `there is no scenario "fire"; there are calm, mains-failure, monthly-test, cooling-failure`; err == nil || err.Error() != want {
+	if want := `there is no scenario "fire"; there are calm, mains-failure, monthly-test, generator-fails, flapping-mains, cooling-failure`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

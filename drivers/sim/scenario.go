@@ -37,6 +37,23 @@ var scenarios = []struct {
 		{20 * time.Second, func(f *Facility) { f.mains.incomer = false }},
 		{920 * time.Second, func(f *Facility) { f.mains.incomer = true }},
 	}},
+	// The same, and generator 1 does not start.
+	{"generator-fails", []event{
+		{10 * time.Second, func(f *Facility) { f.gens[0].broken = true }},
+		{20 * time.Second, func(f *Facility) { f.mains.incomer = false }},
+		{920 * time.Second, func(f *Facility) { f.mains.incomer = true }},
+	}},
+	// The utility fails again and again, once for long enough to start a generator.
+	{"flapping-mains", []event{
+		{20 * time.Second, func(f *Facility) { f.mains.present = false }},
+		{21500 * time.Millisecond, func(f *Facility) { f.mains.present = true }},
+		{27 * time.Second, func(f *Facility) { f.mains.present = false }},
+		{29 * time.Second, func(f *Facility) { f.mains.present = true }},
+		{40 * time.Second, func(f *Facility) { f.mains.present = false }},
+		{48 * time.Second, func(f *Facility) { f.mains.present = true }},
+		{75 * time.Second, func(f *Facility) { f.mains.present = false }},
+		{77 * time.Second, func(f *Facility) { f.mains.present = true }},
+	}},
 	// One cooling unit trips, then the other; both are reset after a while.
 	{"cooling-failure", []event{
 		{20 * time.Second, func(f *Facility) { f.units[0].tripped = true }},

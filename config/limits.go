@@ -1,0 +1,219 @@
+package config
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"plantroom/agent"
+)
+
+// usualLimits hold wherever the configuration says nothing else. They are few:
+// values that are not well whatever the site.
+func usualLimits() []Limit {
+	v := func(v float64) *float64 { return &v }
+	d := func(d time.Duration) *time.Duration { return &d }
+	return []Limit{
+		{Class: "ups", Metric: "battery_charge", WarnLow: v(60), AlarmLow: v(30)},
+		{Class: "ups", Metric: "battery_runtime", WarnLow: v(300), AlarmLow: v(120), Delay: d(10 * time.Second)},
+		{Class: "ups", Metric: "battery_temperature", WarnHigh: v(40), AlarmHigh: v(50), Delay: d(time.Minute)},
+		{Class: "ups", Metric: "output_load", WarnHigh: v(85), AlarmHigh: v(100), Delay: d(10 * time.Second)},
+		{Class: "ats", Metric: "output_load", WarnHigh: v(85), AlarmHigh: v(100), Delay: d(10 * time.Second)},
+		{Class: "generator", Metric: "fuel_level", WarnLow: v(50), AlarmLow: v(25), Delay: d(time.Minute)},
+		{Class: "generator", Metric: "coolant_temperature", WarnHigh: v(100), AlarmHigh: v(108)},
+		{Class: "dc", Metric: "battery_charge", WarnLow: v(60), AlarmLow: v(30)},
+		{Class: "dc", Metric: "load", WarnHigh: v(85), AlarmHigh: v(100), Delay: d(10 * time.Second)},
+		{Class: "switchboard", Metric: "load", WarnHigh: v(85), AlarmHigh: v(100), Delay: d(10 * time.Second)},
+		{Class: "pdu", Metric: "load", WarnHigh: v(85), AlarmHigh: v(100), Delay: d(10 * time.Second)},
+		// ASHRAE TC 9.9: what a server takes in is 27 Cel at most, by its recommendation, and 32 Cel where it is of class A1.
+		{Class: "cooling", Metric: "supply_air_temperature", WarnHigh: v(27), AlarmHigh: v(32), Delay: d(time.Minute)},
+		{Class: "agent", Metric: "sink_up", WarnLow: v(0.5), Hysteresis: v(0), Delay: d(time.Minute)},
+		{Class: "agent", Metric: "clock_offset", WarnHigh: v(2), WarnLow: v(-2)},
+	}
+}
+
+// limit reads one of limits:.
+func (r *siteReader) limit(s *source, n *yaml.Node) {
+	m := s.mapping(n, "the limit")
+	l := Limit{}
+	metric := m.need("metric", "climate.temperature")
+	class, name, ok := strings.Cut(s.text(metric, "metric"), ".")
+	l.Class, l.Metric = class, name
+	found := Lookup(class, name)
+	own := strings.HasPrefix(name, "x_")
+	switch {
+	case metric == nil:
+	case !ok:
+		s.fault(metric, "metric is %s; write the class before it, for example climate.temperature", metric.Value)
+	case !slices.Contains(Classes(), class):
+		s.fault(metric, "there is no class %s; %s", class, oneOf(class, Classes()))
+	case found == nil && !own:
+		s.fault(metric, "a device of class %s has no %s; %s", class, name, oneOf(name, Names(class)))
+	}
+	device, room, labels, channel := m.get("device"), m.get("room"), m.get("labels"), m.get("channel")
+	l.Device = s.text(device, "device")
+	l.Labels = map[string]string{}
+	for _, label := range s.labels(labels) {
+		l.Labels[label.Name] = label.Value
+	}
+	if room != nil {
+		l.Labels["room"] = s.text(room, "room")
+	}
+	if channel != nil {
+		text := s.text(channel, "channel")
+		l.Channel = &text
+	}
+	off := m.get("off")
+	l.Off = s.boolean(off, "off")
+	bounds := 0
+	bound := func(key string) *float64 {
+		n := m.get(key)
+		if n == nil {
+			return nil
+		}
+		bounds++
+		v := math.Inf(1) // none
+		if n.Value != "none" {
+			v = s.number(n, key, 0)
+		}
+		return &v
+	}
+	positive := func(key string) *float64 {
+		v := bound(key)
+		if v != nil && *v < 0 {
+			s.fault(m.get(key), "%s is %g; it must not be negative", key, *v)
+		}
+		return v
+	}
+	l.WarnHigh, l.AlarmHigh = bound("warn_high"), bound("alarm_high")
+	l.WarnLow, l.AlarmLow = bound("warn_low"), bound("alarm_low")
+	l.WarnRate, l.AlarmRate = positive("warn_rate"), positive("alarm_rate")
+	l.Hysteresis = positive("hysteresis")
+	span := func(key string, otherwise, lo time.Duration) *time.Duration {
+		n := m.get(key)
+		if n == nil {
+			return nil
+		}
+		d := s.duration(n, key, otherwise, lo, 24*time.Hour)
+		return &d
+	}
+	l.RateOver = span("rate_over", time.Minute, 10*time.Second)
+	l.Delay, l.ClearDelay = span("delay", 0, Slot), span("clear_delay", 0, Slot)
+	warn, alarm := m.get("warn_on"), m.get("alarm_on")
+	words := func(n *yaml.Node, key string) []string {
+		if n == nil {
+			return nil
+		}
+		out := s.texts(n, key)
+		if found == nil {
+			return out
+		}
+		for i, item := range s.list(n) {
+			if _, ok := found.Code(out[i]); !ok || out[i] == found.States[0] {
+				s.fault(item, "%s is never %s; %s", name, out[i], oneOf(out[i], found.States[1:]))
+			}
+		}
+		return out
+	}
+	switch stated := found != nil && len(found.States) > 0; {
+	case stated && bounds > 0:
+		s.fault(m.node, "%s is a state and has no bounds; write warn_on: or alarm_on: with words of it", name)
+	case found != nil && !stated && (warn != nil || alarm != nil):
+		s.fault(m.node, "%s is a number and has no words; write warn_high, warn_low, alarm_high or alarm_low", name)
+	default:
+		l.WarnOn, l.AlarmOn = words(warn, "warn_on"), words(alarm, "alarm_on")
+	}
+	m.done()
+	if m.node == nil {
+		return
+	}
+	if bounds == 0 && warn == nil && alarm == nil && off == nil && l.Delay == nil && l.ClearDelay == nil && l.RateOver == nil {
+		s.fault(m.node, "the limit says nothing; add for example warn_high: 27, or off: true")
+	}
+	ordered := func(a, b *float64, low, high string) {
+		if a != nil && b != nil && !math.IsInf(*a, 0) && !math.IsInf(*b, 0) && *a > *b {
+			s.fault(m.node, "%s is %g and %s is %g; the one must not be above the other", low, *a, high, *b)
+		}
+	}
+	ordered(l.WarnHigh, l.AlarmHigh, "warn_high", "alarm_high")
+	ordered(l.AlarmLow, l.WarnLow, "alarm_low", "warn_low")
+	ordered(l.WarnLow, l.WarnHigh, "warn_low", "warn_high")
+	ordered(l.AlarmLow, l.AlarmHigh, "alarm_low", "alarm_high")
+	ordered(l.WarnRate, l.AlarmRate, "warn_rate", "alarm_rate")
+	r.site.Limits = append(r.site.Limits, l)
+	if found != nil || own {
+		r.fits(s, m, &l)
+	}
+}
+
+// fits reports a limit that is about nothing that the site measures.
+func (r *siteReader) fits(s *source, m *mapping, l *Limit) {
+	if n := m.get("device"); n != nil && l.Device != r.site.Agent && l.Device != SiteID {
+		if r.deviceOf(l.Device) == nil {
+			s.fault(n, "there is no device %s; %s", l.Device, oneOf(l.Device, r.deviceIDs()))
+			return
+		}
+	}
+	if l.Class == "agent" || l.Class == "site" {
+		return
+	}
+	for _, d := range r.site.Devices {
+		if l.Device != "" && l.Device != d.ID {
+			continue
+		}
+		if d.Profile == nil {
+			return // it may be the one, but that is wrong itself
+		}
+		all := true
+		for name, value := range l.Labels {
+			all = all && slices.Contains(d.Labels, agent.Label{Name: name, Value: value})
+		}
+		if all && d.Profile.measures(l.Class, l.Metric) {
+			return
+		}
+	}
+	s.fault(m.node, "no device that this is about measures %s.%s", l.Class, l.Metric)
+}
+
+// deviceOf returns the device with an id, nil for none.
+func (r *siteReader) deviceOf(id string) *Device {
+	for _, d := range r.site.Devices {
+		if d.ID == id {
+			return d
+		}
+	}
+	return nil
+}
+
+func (r *siteReader) deviceIDs() []string {
+	ids := make([]string, len(r.site.Devices))
+	for i, d := range r.site.Devices {
+		ids[i] = d.ID
+	}
+	return ids
+}
+
+// measures reports whether a device with the profile may have a metric.
+func (p *Profile) measures(class, name string) bool {
+	if m := Lookup(class, name); m != nil && (name == "up" || name == "poll_duration") {
+		return p.Class == class
+	}
+	if p.Modbus != nil {
+		for i := range p.Modbus.Points {
+			if m := p.Modbus.Points[i].Metric; m.Name == name && m.Class == class {
+				return true
+			}
+		}
+	}
+	if p.SNMP != nil {
+		for i := range p.SNMP.Points {
+			if m := p.SNMP.Points[i].Metric; m.Name == name && m.Class == class {
+				return true
+			}
+		}
+	}
+	return false
+}
