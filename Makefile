@@ -46,9 +46,9 @@ fuzz:
 	done
 
 # What a poll costs: micro-benchmarks, then whole processes.
-bench: plantroom
+bench: plantroom $(INFLUXD)
 	go test -run '^$$' -bench . -benchmem ./...
-	go run ./testdata/bench -plantroom ./plantroom
+	go run ./testdata/bench -plantroom ./plantroom -influxd $(INFLUXD)
 
 plantroom: FORCE
 	go build $(FLAGS) -o plantroom ./cmd/plantroom

@@ -72,6 +72,47 @@ func writeCounterSite(t *testing.T, influx string, counters []*counting) (path s
 	return filepath.Join(dir, "site.yaml")
 }
 
+// processes returns what starts an agent as a process of its own, and the log of
+// all of them.
+func processes(t *testing.T, site string) (start func() *exec.Cmd, log *peer.Output) {
+	t.Helper()
+	// The test binary is plantroom when it is called that (see TestMain).
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "plantroom")
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	log = &peer.Output{}
+	return func() *exec.Cmd {
+		cmd := exec.Command(program, "run", site)
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait()
+		})
+		return cmd
+	}, log
+}
+
+// numbers are those of a counter that are in InfluxDB.
+func numbers(t *testing.T, db *peer.InfluxDB, device string) map[int]bool {
+	t.Helper()
+	there := map[int]bool{}
+	for line := range strings.Lines(db.Query(t, fmt.Sprintf("SELECT x_count FROM switchboard WHERE device = '%s'", device))) {
+		v, err := strconv.Atoi(strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:]))
+		if err == nil {
+			there[v] = true
+		}
+	}
+	return there
+}
+
 // TestKill kills the agent twenty times, -9, while it polls fifty devices every
 // 100 ms and the database comes and goes. Every number that a device said is in
 // the database afterwards, but for those of polls that were under way when the
@@ -84,30 +125,7 @@ func TestKill(t *testing.T) {
 		counters[i] = &counting{}
 	}
 	site := writeCounterSite(t, db.URL, counters)
-	dir := filepath.Dir(site)
-	// The test binary is plantroom when it is called that (see TestMain).
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "plantroom")
-	if err := os.Symlink(self, program); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	start := func() *exec.Cmd {
-		cmd := exec.Command(program, "run", site)
-		cmd.Stderr = log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
-	}
-
+	start, log := processes(t, site)
 	inFlight := make([]map[int]bool, devices)
 	for i := range inFlight {
 		inFlight[i] = map[int]bool{}
@@ -141,24 +159,14 @@ func TestKill(t *testing.T) {
 	for i, c := range counters {
 		inFlight[i][c.handedOut()] = true
 	}
-	agent = start() // delivers what the last one may not have had the time for
-	defer func() {
-		agent.Process.Kill()
-		agent.Wait()
-	}()
+	start() // delivers what the last one may not have had the time for
 
 	handed := 0
 	began := time.Now()
 	for i, c := range counters {
 		last := c.handedOut()
 		missing := func() (lost []int) {
-			there := map[int]bool{}
-			for line := range strings.Lines(db.Query(t, fmt.Sprintf("SELECT x_count FROM switchboard WHERE device = 'd%d'", i))) {
-				v, err := strconv.Atoi(strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:]))
-				if err == nil {
-					there[v] = true
-				}
-			}
+			there := numbers(t, db, fmt.Sprintf("d%d", i))
 			for v := 1; v <= last; v++ {
 				if !there[v] && !inFlight[i][v] {
 					lost = append(lost, v)
@@ -178,8 +186,7 @@ func TestKill(t *testing.T) {
 		handed += last
 	}
 	if t.Failed() {
-		text, _ := os.ReadFile(log.Name())
-		t.Fatalf("the agents' log:\n%s", text)
+		t.Fatalf("the agents' log:\n%s", log)
 	}
 	t.Logf("%d numbers were said, none is lost", handed)
 }

@@ -9,8 +9,9 @@
 //	modbus   200 Modbus TCP devices x 60 registers every second into InfluxDB
 //	snmp     100 SNMP agents x 36 values (12 scalars, 24 table cells) every second
 //	fleet    300 devices, 200 of the former and 100 of the latter, for 60 s
+//	outage   an hour of 10,000 readings/s drains into a real InfluxDB, with -influxd
 //
-// The sink is an HTTP server that takes InfluxDB's writes and counts the lines;
+// But for the last the sink is an HTTP server that takes InfluxDB's writes and counts the lines;
 // each poll of these devices is one line, or seven for an SNMP agent with six
 // rows. The bench says so when fewer lines arrived than polls were made.
 package main
@@ -59,6 +60,7 @@ func main() {
 	log.SetPrefix("bench: ")
 	plantroom := flag.String("plantroom", "./plantroom", "the program to measure")
 	window := flag.Duration("window", 0, "how long to measure, for a soak (0: as long as the case says)")
+	influxd := flag.String("influxd", "", "InfluxDB 1.8, for the outage")
 	role := flag.String("role", "", "fleet or sink: what a child process of the bench is")
 	modbus := flag.Int("modbus", 0, "Modbus devices of the fleet")
 	snmp := flag.Int("snmp", 0, "SNMP agents of the fleet")
@@ -80,6 +82,11 @@ func main() {
 		}
 		if err := measure(c, *plantroom); err != nil {
 			log.Fatalf("%s: %v", c.name, err)
+		}
+	}
+	if *influxd != "" && (flag.NArg() == 0 || slices.Contains(flag.Args(), "outage")) {
+		if err := outage(*plantroom, *influxd); err != nil {
+			log.Fatalf("outage: %v", err)
 		}
 	}
 }
@@ -246,7 +253,7 @@ func measure(c benchCase, plantroom string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := writeSite(dir, url, at); err != nil {
+	if err := writeSite(dir, url, at, "queue: {dir: queue}\n"); err != nil {
 		return err
 	}
 	agent := exec.Command(plantroom, "run", filepath.Join(dir, "site.yaml"))
@@ -309,9 +316,9 @@ type sample struct {
 	status          map[string]int
 }
 
-func writeSite(dir, url string, at addresses) error {
+func writeSite(dir, url string, at addresses, settings string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "site: bench\nprofiles: [profiles]\nqueue: {dir: queue}\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", url)
+	fmt.Fprintf(&b, "site: bench\nprofiles: [profiles]\n%soutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", settings, url)
 	for i, a := range at.Modbus {
 		fmt.Fprintf(&b, "  - {id: meter-%d, profile: bench-meter, modbus: {tcp: %q, unit: 1}, every: 1s}\n", i, a)
 	}
