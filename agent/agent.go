@@ -8,7 +8,8 @@
 //	     -> [goroutine of the outlet] Queue.Peek -> Sink.Send -> Queue.Drop
 //
 // No poll waits for a sink: between the two is the queue, and what is polled
-// now waits for no backlog where the sink allows that (see Outlet). A device that fails
+// now waits for no backlog where the sink allows that (see Outlet). What is read
+// before the box's clock is set waits for that (see HoldBefore). A device that fails
 // is data, up = 0 and Bad readings, and no reason to stop. A value that could
 // not be read is missing; it is never 0, never NaN and never an old value.
 package agent
@@ -31,6 +32,7 @@ const flushFor = 3 * time.Second
 type Agent struct {
 	Latest *Latest
 	log    *slog.Logger
+	clock  *clock
 	made   time.Time
 
 	mu      sync.Mutex // over buses, running and what Run and Apply do with them
@@ -56,7 +58,7 @@ type task struct {
 
 // New returns an agent that is not running yet. It owns the buses from then on.
 func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
-	a := &Agent{Latest: newLatest(), log: log, made: time.Now(), running: map[any]*task{}}
+	a := &Agent{Latest: newLatest(), log: log, clock: newClock(log), made: time.Now(), running: map[any]*task{}}
 	a.buses = buses
 	a.polled.Store(&buses)
 	a.outlets.Store(&outlets)
@@ -68,6 +70,16 @@ func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
 // the poll is delivered: f is to be quick, must be safe for concurrent use and
 // keeps nothing of the poll's readings. Observe is called before Run.
 func (a *Agent) Observe(f func(*Poll)) { a.observers = append(a.observers, f) }
+
+// HoldBefore says since when the wall clock can be right. While it is before
+// that, as on a box that has no battery and has not heard the time yet, what is
+// read is polled and observed as ever, but delivered when the clock has been
+// set, with the time that it was read at. Until then it is in memory only, and
+// where it is too much the oldest goes. HoldBefore is called before Run.
+func (a *Agent) HoldBefore(t time.Time) { a.clock.since = t }
+
+// Held returns how many readings wait for the clock to be set.
+func (a *Agent) Held() int { return a.clock.waiting() }
 
 // Run polls and delivers until ctx ends, then delivers for a moment longer
 // what is still queued, closes the buses and returns what went wrong in
@@ -81,6 +93,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	err := a.end(a.all())
+	if n := a.clock.waiting(); n > 0 {
+		a.log.Error("readings are lost, the clock has not been set", "readings", n)
+	}
 	a.flush(*a.outlets.Load())
 	return err
 }
@@ -199,8 +214,24 @@ func (a *Agent) publish(p *Poll) {
 	for _, observe := range a.observers {
 		observe(p)
 	}
+	rs, at := p.Readings, p.Time
+	if right, late := a.clock.look(); right {
+		a.put(rs, at, late)
+		return
+	}
+	rs = slices.Clone(rs)
+	a.clock.hold(len(rs), func(late time.Duration) { a.put(rs, at, late) })
+}
+
+// put puts the readings of the poll at a moment in front of every outlet.
+func (a *Agent) put(rs []Reading, at time.Time, late time.Duration) {
+	if t := a.clock.stamp(at, late); !t.Equal(at) {
+		for i := range rs {
+			rs[i].Time = t
+		}
+	}
 	for _, o := range *a.outlets.Load() {
-		o.put(p.Readings, a.log)
+		o.put(rs, a.log)
 	}
 }
 

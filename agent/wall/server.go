@@ -199,6 +199,7 @@ type health struct {
 	Status  string         `json:"status"` // ok or stalled
 	Devices *healthDevices `json:"devices,omitempty"`
 	Outputs []healthOutput `json:"outputs,omitempty"`
+	Held    int            `json:"held_readings,omitempty"` // until the box's clock is set
 }
 
 type healthDevices struct {
@@ -250,6 +251,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.allowed(r) {
 		h.Devices = &devices
+		h.Held = s.options.Agent.Held()
 		for _, o := range s.options.Agent.Outlets() {
 			out := healthOutput{Name: o.Name, Up: o.Up, QueueBytes: o.Queue.Bytes, QueueAge: o.Queue.Age.Seconds()}
 			if o.Err != nil {

@@ -191,6 +191,7 @@ func TestDeviceThatIsNotUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := slog.New(slog.DiscardHandler)
 		a := agent.New([]*agent.Bus{bus(errors.New("read holding 0x0BD3: timeout after 1s"))}, nil, log)
+		a.HoldBefore(time.Now().Add(time.Hour)) // what is read waits for the clock
 		l := newPipes()
 		s := serveOn(l, Options{Agent: a, Log: log})
 		defer s.Close()
@@ -205,7 +206,7 @@ func TestDeviceThatIsNotUp(t *testing.T) {
 		_, body, _ := strings.Cut(l.ask(t, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), "\r\n\r\n")
 		// Polled at 0, 0.1, 0.3, 0.7 s and next at 1.5 s.
 		want := `{"status":"ok","devices":{"all":1,"up":0,"not_up":[{"device":"ups-a","err":"read holding 0x0BD3: timeout after 1s",` +
-			`"failures":4,"since":"2000-01-01T00:00:00Z","next_try":"2000-01-01T00:00:01.5Z"}]}}` + "\n"
+			`"failures":4,"since":"2000-01-01T00:00:00Z","next_try":"2000-01-01T00:00:01.5Z"}]},"held_readings":10}` + "\n"
 		if body != want {
 			t.Errorf("healthz: %s\nwant     %s", body, want)
 		}

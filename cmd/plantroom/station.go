@@ -87,6 +87,9 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.outputs = outputs
 	s.plan = drivers.Build(site, nil, log)
 	s.agent = agent.New(s.plan.Buses(), outlets(outputs), log)
+	// Before plantroom was no clock can be that is right. It is no date of the
+	// build: one that is wrong would hold everything for ever.
+	s.agent.HoldBefore(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC))
 	s.report(&agent.Device{ID: site.Agent, Name: "plantroom on " + site.Agent, Class: "agent", Every: selfEvery}, func(f *agent.Figures) {
 		s.agent.Self(f)
 		s.traps.read(f)
