@@ -71,6 +71,15 @@ type Event struct {
 	Text     Words             `json:"text"`
 	Acked    time.Time         `json:"acked,omitzero"` // when somebody said that they look at it
 	AckedBy  string            `json:"acked_by,omitempty"`
+	// Escalated is for how long, in seconds, nobody had acknowledged the event
+	// when it was announced again because of that; 0 for never.
+	Escalated int `json:"escalated,omitempty"`
+}
+
+// A Notice is what somebody is told of an event.
+type Notice struct {
+	Event
+	Site string `json:"site"`
 }
 
 // Active reports whether the event still lasts.

@@ -261,6 +261,9 @@ func (r *siteReader) outputs(s *source, n *yaml.Node) {
 	for i, n := range s.list(m.get("mqtt")) {
 		r.site.MQTT = append(r.site.MQTT, r.mqtt(s, n, i, names))
 	}
+	for i, n := range s.list(m.get("webhook")) {
+		r.site.Webhooks = append(r.site.Webhooks, r.webhook(s, n, i, names))
+	}
 	m.done()
 }
 

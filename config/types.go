@@ -11,22 +11,23 @@ import (
 // immutable and complete: nothing in it needs to be looked up, defaulted or
 // checked again.
 type Site struct {
-	Name    string // praha-1
-	Agent   string // edge-1
-	Influx  []*Influx
-	MQTT    []*MQTT
-	State   string // folder of what outlasts the agent; "": nothing does but what Queue says
-	Queue   Queue
-	Watch   bool     // load again when one of Files changes
-	Files   []string // the files that were read, and the folders that were looked into
-	Wall    *Wall    // nil for none
-	Traps   *Traps   // nil for none
-	Buses   []*Bus   // in the order of the file; those that devices have of their own are not among them
-	Devices []*Device
-	Nodes   []*Node
-	Limits  []Limit // those that always hold first, then those of the file
-	Tests   []*Test
-	Hold    time.Duration // all must be well for so long before an incident has ended
+	Name     string // praha-1
+	Agent    string // edge-1
+	Influx   []*Influx
+	MQTT     []*MQTT
+	Webhooks []*Webhook
+	State    string // folder of what outlasts the agent; "": nothing does but what Queue says
+	Queue    Queue
+	Watch    bool     // load again when one of Files changes
+	Files    []string // the files that were read, and the folders that were looked into
+	Wall     *Wall    // nil for none
+	Traps    *Traps   // nil for none
+	Buses    []*Bus   // in the order of the file; those that devices have of their own are not among them
+	Devices  []*Device
+	Nodes    []*Node
+	Limits   []Limit // those that always hold first, then those of the file
+	Tests    []*Test
+	Hold     time.Duration // all must be well for so long before an incident has ended
 }
 
 // Wall says where the agent is looked at over HTTP, and by whom.

@@ -35,6 +35,9 @@ type Setup struct {
 	Limits  []Limit
 	Tests   []Plan
 	Hold    time.Duration // all must be well for so long before an incident has ended; 0 is a minute
+	// Escalate are the times after which an event of severity warning or alarm
+	// that nobody has acknowledged is announced again, escalated.
+	Escalate []time.Duration
 }
 
 // An Engine turns polls into events. It is safe for concurrent use; it has no
@@ -59,6 +62,8 @@ type Engine struct {
 
 	told   map[eventKey]time.Time // traps, when they were told of last
 	looked time.Time              // for those to be forgotten
+
+	pressed time.Time // when it was looked last for what is to be escalated
 
 	incidents []*incident // under way, or still watched
 	tests     schedule
@@ -247,6 +252,31 @@ func (e *Engine) forgetTraps() {
 	for key, h := range e.active {
 		if key.kind == "trap" && e.now.Sub(maxTime(h.event.Began, e.told[key])) >= trapLasts {
 			e.end(h, e.now)
+		}
+	}
+}
+
+// escalate announces again what nobody has acknowledged for long enough. What
+// is a part of something goes with that.
+func (e *Engine) escalate() {
+	if len(e.setup.Escalate) == 0 || e.now.Sub(e.pressed) < time.Second {
+		return
+	}
+	e.pressed = e.now
+	for _, h := range e.active {
+		ev := &h.event
+		if ev.Severity < agent.Warning || ev.Parent != "" || !ev.Acked.IsZero() {
+			continue
+		}
+		reached := 0
+		for _, after := range e.setup.Escalate {
+			if e.now.Sub(ev.Began) >= after {
+				reached = max(reached, int(after/time.Second))
+			}
+		}
+		if reached > ev.Escalated {
+			ev.Escalated = reached
+			e.update(h)
 		}
 	}
 }

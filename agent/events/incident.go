@@ -267,7 +267,7 @@ func (e *Engine) lasting(put func(entry)) {
 }
 
 // tick ends what has been well for long enough or is long forgotten, and looks
-// at what tests are due.
+// at what nobody has acknowledged and what tests are due.
 func (e *Engine) tick() {
 	for _, inc := range slices.Clone(e.incidents) {
 		switch {
@@ -280,6 +280,7 @@ func (e *Engine) tick() {
 		}
 	}
 	e.forgetTraps()
+	e.escalate()
 	e.dueTests()
 }
 

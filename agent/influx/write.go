@@ -195,25 +195,12 @@ func final(answer *influxhttp.Error) bool {
 	return false
 }
 
-// retryAfter returns for how long a server wants nothing, as far as it says so:
-// in seconds or by a date, which is set against its own clock where it has one.
+// retryAfter returns for how long a server wants nothing, as far as it says so.
 func retryAfter(answer *influxhttp.Error) time.Duration {
 	if answer == nil || answer.StatusCode != http.StatusTooManyRequests && answer.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	text := answer.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(seconds, 1<<30)) * time.Second
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(answer.Header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return until.Sub(now)
+	return agent.RetryAfter(answer.Header.Get("Retry-After"), answer.Header.Get("Date"))
 }
 
 // tooOld reports whether the server has taken what it was sent, but for points

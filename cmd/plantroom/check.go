@@ -47,5 +47,8 @@ func outputs(site *config.Site) (to []string) {
 			to = append(to, "MQTT "+o.URL)
 		}
 	}
+	for _, o := range site.Webhooks {
+		to = append(to, fmt.Sprintf("the webhook %s on %s", o.Name, o.Host()))
+	}
 	return to
 }

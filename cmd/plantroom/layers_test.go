@@ -20,14 +20,15 @@ var layers = map[string][]string{
 	// The domain knows nothing of wires, files or formats.
 	"agent": nil,
 	// What is between the domain and one far side knows the domain only.
-	"agent/aside":  nil,
-	"agent/events": {"agent"},
-	"agent/influx": {"agent"},
-	"agent/mqtt":   {"agent"},
-	"agent/wall":   {"agent"},
-	"agent/power":  {"agent"},
-	"agent/queue":  nil,
-	"agent/trend":  {"agent"},
+	"agent/aside":   nil,
+	"agent/events":  {"agent"},
+	"agent/influx":  {"agent"},
+	"agent/mqtt":    {"agent"},
+	"agent/wall":    {"agent"},
+	"agent/webhook": {"agent"},
+	"agent/power":   {"agent"},
+	"agent/queue":   nil,
+	"agent/trend":   {"agent"},
 	// A report is of what events recorded.
 	"agent/report": {"agent", "agent/events"},
 	// Configuration compiles to the domain's metrics and labels, and dials nothing.
@@ -42,7 +43,7 @@ var layers = map[string][]string{
 	// A dashboard draws the catalogue: its units, words and descriptions.
 	"dashboards/grafana": {"agent", "config"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/aside", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/report", "agent/trend", "agent/wall", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/aside", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/report", "agent/trend", "agent/wall", "agent/webhook", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"plantroom/agent/queue"
 	"plantroom/agent/trend"
 	"plantroom/agent/wall"
+	"plantroom/agent/webhook"
 	"plantroom/config"
 	"plantroom/dashboards"
 	"plantroom/drivers"
@@ -73,6 +74,10 @@ type (
 	mqttFrom struct {
 		site, agent string
 		out         config.MQTT
+	}
+	webhookFrom struct {
+		site string
+		out  config.Webhook
 	}
 )
 
@@ -195,6 +200,11 @@ func (s *station) setup(site *config.Site) events.Setup {
 			StartWithin: t.StartWithin, LoadWithin: t.LoadWithin, TransferWithin: t.TransferWithin, Carry: t.Carry, Run: t.Run,
 			Load: t.Load, Frequency: t.Frequency, Charge: t.Charge,
 		})
+	}
+	for _, out := range site.Webhooks {
+		if out.EscalateAfter > 0 {
+			setup.Escalate = append(setup.Escalate, out.EscalateAfter)
+		}
 	}
 	return setup
 }
@@ -336,8 +346,32 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 			return mqtt.New(mqtt.Options{
 				URL: url, Username: out.Username, Password: out.Password.Reveal(), TLS: tls, ClientID: out.ClientID, Prefix: out.Prefix,
 				Site: site.Name, Agent: site.Agent, History: out.History, PerMetric: out.PerMetric, Discovery: out.Discovery,
-				Active: func() []*agent.Event { return s.agent.Active() }, Log: s.log, // there is an agent before anything is sent
+				Active: s.lasting, Log: s.log,
 			})
+		})
+		if err != nil {
+			return made, err
+		}
+	}
+	for _, out := range site.Webhooks {
+		err := add(out.Name, webhookFrom{site.Name, *out}, 0, func(*output) (closingSink, error) {
+			o := webhook.Options{
+				Name: out.Name, URL: out.URL.Reveal(), Header: out.Header(), Site: site.Name, Alertmanager: out.Alertmanager, ContentType: out.ContentType,
+				Filter: webhook.Filter{
+					Severity: out.Severity, Classes: out.Classes, Labels: out.Labels, Consequences: out.Consequences, EscalateAfter: out.EscalateAfter,
+				},
+				Active: s.lasting, SetAside: s.setAside(out.Name), Log: s.log,
+			}
+			var err error
+			if o.TLS, err = out.TLS.Config(); err != nil {
+				return nil, err
+			}
+			if out.Template != "" {
+				if o.Template, err = config.ParseTemplate(out.Template); err != nil {
+					return nil, err
+				}
+			}
+			return webhook.New(o)
 		})
 		if err != nil {
 			return made, err
@@ -345,6 +379,9 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 	}
 	return made, nil
 }
+
+// lasting returns the events that last; there is an agent before anybody asks.
+func (s *station) lasting() []*agent.Event { return s.agent.Active() }
 
 // brokerURL returns where the broker of an output is, having started it where
 // it is to be the agent itself.

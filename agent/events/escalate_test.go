@@ -1,0 +1,78 @@
+package events
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"plantroom/agent"
+)
+
+// TestEscalate: what nobody acknowledges is announced again after each of the
+// times, once, also when the agent was killed in between; what is acknowledged
+// or has ended is not.
+func TestEscalate(t *testing.T) {
+	ups := &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups"}
+	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	var told []string
+	now := start
+	open := func() *Engine {
+		e, err := Open(Options{Site: "praha-1", Agent: "edge-1", Dir: dir, Announce: func(ev *agent.Event) {
+			acked := ""
+			if !ev.Acked.IsZero() {
+				acked = " by " + ev.AckedBy
+			}
+			told = append(told, fmt.Sprintf("%s %s%s %d%s", now.Sub(start), ev.Metric, ev.Channel, ev.Escalated, acked))
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Configure(Setup{Devices: []*agent.Device{ups}, Escalate: []time.Duration{time.Hour, 15 * time.Minute}})
+		return e
+	}
+	e := open()
+	raise := func(about string, severity agent.Severity) {
+		e.Trap(agent.Trap{Time: now, Device: ups, Name: "alarm", About: about, Severity: severity, Text: agent.Words{EN: about, CS: about}, Lasts: true})
+	}
+	until := func(minute int) {
+		for ; now.Before(start.Add(time.Duration(minute) * time.Minute)); now = now.Add(10 * time.Second) {
+			e.Observe(&agent.Poll{Device: ups, Time: now})
+		}
+	}
+	want := func(lines ...string) {
+		t.Helper()
+		if got, want := strings.Join(told, "\n"), strings.Join(lines, "\n"); got != want {
+			t.Errorf("told:\n%s\nwant:\n%s", got, want)
+		}
+		told = nil
+	}
+	raise("1", agent.Alarm)
+	raise("2", agent.Warning)
+	raise("3", agent.Info)
+	want("0s alarm1 0", "0s alarm2 0", "0s alarm3 0")
+	until(10)
+	for _, ev := range e.Active() {
+		if ev.Channel == "2" {
+			if _, err := e.Ack(ev.ID, "Jana"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want("10m0s alarm2 0 by Jana")
+	until(20)
+	want("15m0s alarm1 900")
+	// Killed: it is not closed.
+	e = open()
+	until(59)
+	want()
+	until(90)
+	want("1h0m0s alarm1 3600")
+	if last := e.Active(); len(last) != 3 || last[0].Escalated != 3600 || last[1].Escalated != 0 {
+		t.Errorf("lasting: %+v", last)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"plantroom/config"
+	"plantroom/drivers/sim"
+	"plantroom/testdata/peer"
+)
+
+// TestWebhooks runs plantroom with a UPS that goes on battery and back, and
+// sees it in a real Alertmanager and in a chat, whose token stays secret.
+func TestWebhooks(t *testing.T) {
+	am := peer.StartAlertmanager(t, "")
+	var mu sync.Mutex
+	var chat []string
+	room := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(chat) == 0 { // it has forgotten who we are
+			chat = append(chat, "refused")
+			http.Error(w, "who is "+r.Header.Get("Authorization")+"?", http.StatusUnauthorized)
+			return
+		}
+		chat = append(chat, r.Header.Get("Authorization")+" "+string(body))
+	}))
+	defer room.Close()
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	board := sim.NewBoard("ups")
+	board.SetState("status", "", "online")
+	s, err := sim.ServeSNMP("127.0.0.1:0", sim.Agent{Profile: profiles["rfc1628-ups"], Values: board, Community: "public"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	t.Setenv("CHAT_TOKEN", "sesame-sesame")
+	dir := t.TempDir()
+	site := filepath.Join(dir, "site.yaml")
+	text := fmt.Sprintf(`site: praha-1
+state: state
+outputs:
+  webhook:
+    - {name: alertmanager, kind: alertmanager, url: %q, consequences: true}
+    - name: chat
+      url: %q
+      token: ${env:CHAT_TOKEN}
+      severity: alarm
+      consequences: true
+      labels: {room: ups-room}
+      template: |
+        {"text": {{json .Text.CS}}, "over": {{not .Active}}}
+devices:
+  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 200ms, labels: {room: ups-room}}
+`, am.URL, room.URL+"/hooks/sesame-hook", s.Addr())
+	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &peer.Output{}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	exit := make(chan int)
+	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	defer func() {
+		stop()
+		if code := <-exit; code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if text := log.String(); strings.Contains(text, "sesame") || !strings.Contains(text, "401 Unauthorized: who is Bearer ***?") {
+			t.Errorf("log:\n%s", text)
+		}
+	}()
+	onBattery := func() bool {
+		return slices.ContainsFunc(am.Alerts(t), func(a peer.Alert) bool {
+			return a.Labels["alertname"] == "status" && a.Labels["device"] == "ups-a" && a.Labels["room"] == "ups-room" && a.Labels["severity"] == "alarm" &&
+				strings.Contains(a.Annotations["summary"], "battery")
+		})
+	}
+	said := func(parts ...string) func() bool {
+		return func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.ContainsFunc(chat, func(line string) bool {
+				return !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(line, p) })
+			})
+		}
+	}
+	peer.Until(t, "the UPS is read", func() bool { return strings.Contains(log.String(), "plantroom runs") })
+	board.SetState("status", "", "on_battery")
+	peer.Until(t, "the Alertmanager knows; the log is\n"+log.String(), onBattery)
+	peer.Until(t, "the chat knows, at the second time", said("Bearer sesame-sesame", "bater", `"over": false`))
+	board.SetState("status", "", "online")
+	peer.Until(t, "the Alertmanager knows that it is over", func() bool { return !onBattery() })
+	peer.Until(t, "the chat knows that it is over", said("bater", `"over": true`))
+}
