@@ -80,6 +80,7 @@ func power(b *board) {
 			b.ask("mean", "generator.output_power").at(whole), b.ask("mean", "ats.output_power").at(whole)),
 		b.daily(size{12, 9}, "Energy a day", "switchboard.energy_import"),
 		b.chart(size{12, 9}, "PUE", b.ask("mean", "site.pue")).Decimals(2),
+		b.events(size{24, 8}, "Incidents", `"kind" = 'incident'`, "severity_code", "text", "duration"),
 	)
 }
 
@@ -131,7 +132,7 @@ func generators(b *board) {
 			column{"last", "redundancy", "Redundancy"}, column{"max", "output_load", "Load"}),
 	)
 	b.row("Tests and runs",
-		b.events(size{24, 8}, "Test runs", `"kind" = 'test'`, "severity_code", "text", "state", "duration"),
+		b.events(size{24, 8}, "Test runs", `"kind" = 'test'`, "severity_code", "text", "duration"),
 		b.timeline(size{12, 8}, "Generators", b.ask("last", "generator.status")),
 		b.timeline(size{12, 8}, "Transfer switches", b.ask("last", "ats.selected_source")),
 		b.totals(size{8, 5}, "Starts, in this time", b.ask("spread", "generator.starts")),

@@ -294,7 +294,6 @@ var eventColumns = map[string]struct {
 	}},
 	"device":   {"Device", []dashboard.DynamicConfigValue{{Id: "custom.width", Value: 130}}},
 	"text":     {"Event", nil},
-	"state":    {"Result", []dashboard.DynamicConfigValue{{Id: "custom.width", Value: 130}}},
 	"duration": {"Duration", []dashboard.DynamicConfigValue{{Id: "unit", Value: units.Seconds}, {Id: "custom.width", Value: 110}}},
 }
 
