@@ -103,6 +103,10 @@ const (
 	behindBytes = 2 * sendLimit
 )
 
+// soundAfter is how long a queue must have refused nothing to count as sound:
+// on a full disk there is room for a small block now and then.
+const soundAfter = 10 * time.Second
+
 // An Outlet is a sink with the queue in front of it, and beside the queue a
 // small one in memory, the fast lane. Each has a goroutine of the outlet that
 // reads it and sends.
@@ -125,6 +129,7 @@ type Outlet struct {
 	sink    Sink
 	buf     []byte
 	broken  bool      // the queue refused a block, and that was reported
+	refused time.Time // when it last did
 	lost    uint64    // blocks that neither lane had room for
 	since   time.Time // when the outlet became up or down
 	holdOff time.Time // until when the far side wants nothing
@@ -247,13 +252,15 @@ func (o *Outlet) enqueue(log *slog.Logger) {
 	case o.unordered && o.behind():
 		o.fast.Put(o.buf)
 	}
-	if (err != nil) != o.broken {
-		o.broken = err != nil
-		if o.broken {
-			log.Error("the queue takes no readings, only the last few are kept, in memory", "sink", o.name, "err", err)
-		} else {
-			log.Info("the queue takes readings again", "sink", o.name, "lost", o.lost)
-		}
+	switch {
+	case err != nil && !o.broken:
+		log.Error("the queue takes no readings, only the last few are kept, in memory", "sink", o.name, "err", err)
+		fallthrough
+	case err != nil:
+		o.broken, o.refused = true, time.Now()
+	case o.broken && time.Since(o.refused) > soundAfter:
+		o.broken = false
+		log.Info("the queue takes readings again", "sink", o.name, "lost", o.lost)
 	}
 }
 

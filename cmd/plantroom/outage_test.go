@@ -9,7 +9,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,5 +112,81 @@ func TestLongOutage(t *testing.T) {
 	})
 	if t.Failed() {
 		t.Logf("the agents' log:\n%s", log)
+	}
+}
+
+// TestFullDisk lets the disk with the queues run full under a running agent:
+// readings go on to InfluxDB and MQTT, an outage of InfluxDB in the meantime
+// costs none either, and when there is room the queues are used again.
+func TestFullDisk(t *testing.T) {
+	db := peer.StartInfluxDB(t)
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	counter := &counting{}
+	site := writeCounterSite(t, db.URL, []*counting{counter})
+	dir := filepath.Join(filepath.Dir(site), "queue")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skip("mounting a file system needs root: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	text, err := os.ReadFile(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("outputs: {"), fmt.Appendf(nil, "outputs: {mqtt: {url: \"mqtt://127.0.0.1:%s\"}, ", broker.Port), 1)
+	if err := os.WriteFile(site, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	states := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/a/d0")
+	start, log := processes(t, site)
+	process := start()
+	goesOn := func(what string) {
+		t.Helper()
+		since := counter.handedOut()
+		peer.Until(t, "InfluxDB gets readings "+what, func() bool { return numbers(t, db, "d0")[since+5] })
+		peer.Until(t, "MQTT gets states "+what, func() bool {
+			all := states()
+			return len(all) > 0 && strings.Contains(all[len(all)-1], fmt.Sprintf(`"x_count":{"value":%d`, since+5)) || counter.handedOut() > since+5 && len(all) > since+5
+		})
+	}
+	logged := func(text string, times int) {
+		t.Helper()
+		peer.Until(t, text, func() bool { return strings.Count(log.String(), text) == times })
+	}
+	goesOn("before")
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = filler.Write(make([]byte, 4096))
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	logged("the queue takes no readings", 2)
+	goesOn("while the disk is full")
+	db.Process.Stop()
+	since := counter.handedOut()
+	peer.Until(t, "polls", func() bool { return counter.handedOut() > since+20 })
+	db.Restart(t)
+	goesOn("after the database was away, too")
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	logged("the queue takes readings again", 2)
+	goesOn("when there is room again")
+	process.Process.Signal(os.Interrupt)
+	process.Wait()
+	there := numbers(t, db, "d0")
+	for v := 1; v < counter.handedOut(); v++ {
+		if !there[v] {
+			t.Errorf("%d is lost", v)
+		}
+	}
+	if text := log.String(); t.Failed() || strings.Count(text, "lost=0") != 2 {
+		t.Errorf("log:\n%s", text)
 	}
 }
