@@ -29,8 +29,9 @@ var layers = map[string][]string{
 	"agent/power":   {"agent"},
 	"agent/queue":   nil,
 	"agent/trend":   {"agent"},
-	// A report is of what events recorded.
-	"agent/report": {"agent", "agent/events"},
+	"agent/ledger":  {"agent"},
+	// A report is of what events recorded and of what the ledger kept.
+	"agent/report": {"agent", "agent/events", "agent/ledger"},
 	// Configuration compiles to the domain's metrics and labels, and dials nothing.
 	"config": {"agent"},
 	// Registers and OIDs stay in the drivers.
@@ -43,7 +44,7 @@ var layers = map[string][]string{
 	// A dashboard draws the catalogue: its units, words and descriptions.
 	"dashboards/grafana": {"agent", "config"},
 	// Commands wire everything together.
-	"cmd/plantroom": {"agent", "agent/aside", "agent/events", "agent/influx", "agent/mqtt", "agent/power", "agent/queue", "agent/report", "agent/trend", "agent/wall", "agent/webhook", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
+	"cmd/plantroom": {"agent", "agent/aside", "agent/events", "agent/influx", "agent/ledger", "agent/mqtt", "agent/power", "agent/queue", "agent/report", "agent/trend", "agent/wall", "agent/webhook", "config", "dashboards", "dashboards/grafana", "drivers", "drivers/modbus", "drivers/snmp", "drivers/sim"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

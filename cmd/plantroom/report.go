@@ -67,7 +67,7 @@ func (s stateFolder) records(c *console) (string, []*events.Record, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	dir := filepath.Join(state, "events")
+	dir := filepath.Join(state, eventsFolder)
 	all, err := events.List(dir)
 	if err != nil && len(all) == 0 {
 		return "", nil, err

@@ -14,6 +14,7 @@ import (
 	"plantroom/agent/aside"
 	"plantroom/agent/events"
 	"plantroom/agent/influx"
+	"plantroom/agent/ledger"
 	"plantroom/agent/mqtt"
 	"plantroom/agent/power"
 	"plantroom/agent/queue"
@@ -37,6 +38,7 @@ type station struct {
 	outputs []*output
 	queues  config.Queue // what the queues were opened with
 	trends  *trend.Store
+	ledger  *ledger.Ledger // nil for none
 	live    *wall.Live
 	wall    *wall.Server // nil for none
 	walled  wallFrom
@@ -113,6 +115,7 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 		file = filepath.Join(site.State, "trend", "trends")
 	}
 	s.trends = trend.Open(file, wall.Shows, log)
+	s.openLedger(site)
 	s.live = wall.NewLive()
 	s.agent.Observe(s.trends.Observe)
 	s.agent.Observe(s.live.Observe)
@@ -163,7 +166,7 @@ func nodes(site *config.Site) (all []power.Node) {
 func (s *station) openEvents(site *config.Site) (err error) {
 	o := events.Options{Site: site.Name, Agent: site.Agent, Log: s.log, Announce: s.agent.Announce}
 	if site.State != "" {
-		o.Dir = filepath.Join(site.State, "events")
+		o.Dir = filepath.Join(site.State, eventsFolder)
 	}
 	if s.events, err = events.Open(o); err != nil && o.Dir != "" { // polling matters more
 		s.log.Error("events are kept in memory, their folder cannot be used", "err", err)
@@ -181,6 +184,28 @@ func (s *station) openEvents(site *config.Site) (err error) {
 	s.events.Configure(s.setup(site))
 	return nil
 }
+
+// openLedger begins to keep what days come to, where the site has a folder for
+// it.
+func (s *station) openLedger(site *config.Site) {
+	if site.State == "" {
+		return
+	}
+	l, err := ledger.Open(filepath.Join(site.State, ledgerFolder), site.Name, s.log)
+	if err != nil { // polling matters more
+		s.log.Error("what days come to is not kept, its folder cannot be used", "err", err)
+		return
+	}
+	s.ledger = l
+	s.power.Changes(l.Path)
+	s.agent.Observe(l.Observe)
+}
+
+// The folders of a site's state that reports are made from.
+const (
+	eventsFolder = "events"
+	ledgerFolder = "ledger"
+)
 
 // setup returns what there is to know of a site to tell what happens in it.
 func (s *station) setup(site *config.Site) events.Setup {
@@ -519,6 +544,11 @@ func (s *station) close() {
 	if s.events != nil {
 		if err := s.events.Close(); err != nil {
 			s.log.Error("the log of events is not closed in order", "err", err)
+		}
+	}
+	if s.ledger != nil {
+		if err := s.ledger.Close(); err != nil {
+			s.log.Error("what the day comes to is not kept", "err", err)
 		}
 	}
 	if s.trends != nil {
