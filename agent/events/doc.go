@@ -33,7 +33,7 @@
 //   - Figures are computed from recorded readings alone; what these do not show
 //     is said, not guessed. A duration is right to within one poll interval of
 //     the devices at its ends.
-//   - A reading that makes no event costs no memory, and some ten nanoseconds
+//   - A reading that makes no event costs no memory, and some twenty nanoseconds
 //     (BenchmarkObserve). No poll waits for a disk sync or for figures: the
 //     keeper's goroutine does these.
 //

@@ -226,10 +226,15 @@ func (s *Series) between(from, to time.Time) (first, end int) {
 	return first, end
 }
 
-// last returns the last value up to a time.
-func (s *Series) last(at time.Time) (v float64, ok bool) {
-	if _, end := s.between(at, at); end > 0 {
-		return s.Values[end-1], true
+// before returns the last value before a time; with none, that of the time
+// itself.
+func (s *Series) before(at time.Time) (v float64, ok bool) {
+	first, end := s.between(at, at)
+	if first > 0 {
+		return s.Values[first-1], true
+	}
+	if end > 0 {
+		return s.Values[0], true
 	}
 	return 0, false
 }
@@ -249,10 +254,9 @@ func (m *measuring) generator(id string) {
 		m.missing(TimeToStart, id, agent.Words{EN: "it does not say whether it runs", CS: "neudává, zda běží"})
 	}
 	fuel := m.series(id, "fuel_level", "")
-	if before, ok := fuel.last(m.Began); ok {
-		if after, ok := fuel.last(m.end); ok {
-			m.add(FuelUsed, id, before-after, "%", m.end)
-		}
+	if before, ok := fuel.before(m.Began); ok {
+		n := len(fuel.Values) - 1
+		m.add(FuelUsed, id, before-fuel.Values[n], "%", fuel.Time(n))
 	} else {
 		m.missing(FuelUsed, id, agent.Words{EN: "its fuel level is not measured", CS: "hladina paliva se neměří"})
 	}
@@ -425,7 +429,7 @@ func (m *measuring) battery(d Device) {
 		m.add(RuntimeLowest, d.ID, runtime.Values[low], "s", runtime.Time(low))
 	}
 	charge := m.series(d.ID, "battery_charge", "")
-	before, ok := charge.last(minTime(m.Began, used[0].from))
+	before, ok := charge.before(minTime(m.Began, used[0].from))
 	if !ok {
 		m.missing(BatteryDrained, d.ID, agent.Words{EN: "its charge is not measured", CS: "nabití se neměří"})
 		return
@@ -514,7 +518,7 @@ func (m *measuring) warmer(id string, since time.Time) {
 		if s.Device != id || s.Metric != "temperature" {
 			continue
 		}
-		before, ok := s.last(since)
+		before, ok := s.before(since)
 		for i, end := s.between(since, m.end); ok && i < end; i++ {
 			if s.Values[i]-before > rise {
 				rise, at = s.Values[i]-before, s.Time(i)

@@ -108,7 +108,7 @@ func (e *Engine) follows(inc *incident, h *happening) bool {
 // first sign of.
 func (e *Engine) openIncident(h *happening) *incident {
 	kind := "incident"
-	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Began: h.event.Began}}}
+	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Title: h.meaning.title, Began: h.event.Began}}}
 	// A test cuts the building off behind the meter of the mains, where there is another.
 	real := h.meaning.rank == mainsLost.rank && e.graph.feedsBoard(h.event.Device)
 	if spec, due := e.tests.of(h); spec != nil && !real {
@@ -121,6 +121,7 @@ func (e *Engine) openIncident(h *happening) *incident {
 			inc.Declared = byController
 		}
 	}
+	inc.Kind = kind
 	inc.cause(h)
 	e.openRecord(inc, kind, h.event.Severity)
 	return inc
@@ -168,7 +169,7 @@ func (e *Engine) describeAll() []Device {
 // cause makes an event the one that the incident began with.
 func (inc *incident) cause(h *happening) {
 	inc.Rank, inc.CauseID, inc.Device, inc.Cause = h.meaning.rank, h.event.ID, h.event.Device, h.event.Text
-	if inc.Spec == nil {
+	if inc.Kind != "test" {
 		inc.Title = h.meaning.title
 	}
 }
@@ -208,7 +209,8 @@ func (e *Engine) join(inc *incident, h *happening) {
 		if h.event.Active() {
 			inc.holding++
 		}
-		if h.event.Began.Sub(inc.Began) <= together && (inc.Rank == 0 || h.meaning.rank < inc.Rank) && h.event.ID != inc.CauseID {
+		nearer := inc.Rank == 0 || h.meaning.rank < inc.Rank && (inc.Rank < tested.rank || h.meaning.rank == mainsLost.rank)
+		if nearer && h.event.Began.Sub(inc.Began) <= together && h.event.ID != inc.CauseID {
 			inc.cause(h)
 			changed = true
 			if h.meaning.rank == mainsLost.rank && inc.Kind == "test" {

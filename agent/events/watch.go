@@ -115,23 +115,8 @@ func (e *Engine) newCell(d *device, p *agent.Point) *cell {
 		c.rules = rulesOf(m, class)
 		e.except(c, limit)
 		c.event = e.active[eventKey{stateKind(m), d.ID, m.Name, p.Channel}]
-	} else if limit != nil {
-		if limit.bounded() {
-			c.limit = &limited{bounds: limit, event: e.active[eventKey{"limit", d.ID, m.Name, p.Channel}]}
-			if h := c.limit.event; h != nil { // which bound it was is seen with the next reading
-				c.limit.is = 1
-				if h.event.Severity == agent.Alarm {
-					c.limit.is = 2
-				}
-				if h.event.Value != nil && *h.event.Value < limit.highs[0] && *h.event.Value < limit.highs[1] {
-					c.limit.is = -c.limit.is
-				}
-				c.limit.seen = c.limit.is
-			}
-		}
-		if limit.rated() {
-			c.rate = &rated{bounds: limit, event: e.active[eventKey{"rate", d.ID, m.Name, p.Channel}]}
-		}
+	} else {
+		e.bound(c, limit)
 	}
 	switch {
 	case m.Name == "alarms_active":
@@ -146,6 +131,34 @@ func (e *Engine) newCell(d *device, p *agent.Point) *cell {
 		d.ring.add(c)
 	}
 	return c
+}
+
+// bound gives a point its bounds, nil for none. What lasts goes on with them.
+func (e *Engine) bound(c *cell, b *bounds) {
+	id, m, channel := c.device.ID, c.point.Metric.Name, c.point.Channel
+	beyond, moving := e.active[eventKey{"limit", id, m, channel}], e.active[eventKey{"rate", id, m, channel}]
+	switch {
+	case b != nil && b.bounded():
+		c.limit = &limited{bounds: b, event: beyond}
+		if beyond != nil { // which bound it was is seen with the next reading
+			c.limit.is = 1
+			if beyond.event.Severity == agent.Alarm {
+				c.limit.is = 2
+			}
+			if v := beyond.event.Value; v != nil && *v < min(b.highs[0], b.highs[1]) {
+				c.limit.is = -c.limit.is
+			}
+			c.limit.seen = c.limit.is
+		}
+	case beyond != nil:
+		e.end(beyond, e.now)
+	}
+	switch {
+	case b != nil && b.rated():
+		c.rate = &rated{bounds: b, event: moving}
+	case moving != nil:
+		e.end(moving, e.now)
+	}
 }
 
 // toNeutral reports whether a channel is a phase, or the only one there is.

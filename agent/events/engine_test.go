@@ -1,0 +1,573 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plantroom/agent"
+	"plantroom/config"
+)
+
+// open returns an engine that is closed when the test ends.
+func open(t testing.TB, o Options, s Setup) *Engine {
+	t.Helper()
+	e, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	e.Configure(s)
+	return e
+}
+
+// A plant is a few devices whose readings a test makes by hand, a poll a
+// second.
+type plant struct {
+	t      *testing.T
+	e      *Engine
+	start  time.Time
+	at     time.Duration // of the next poll
+	points map[string]*agent.Point
+	setup  Setup
+	told   []agent.Event
+}
+
+// The devices of a plant: mains -> msb -> ats (and gen on its other source) ->
+// ups; a cooling unit on the ats, and a UPS elsewhere that hangs on nothing here.
+func newPlant(t *testing.T, o Options, more func(*Setup)) *plant {
+	t.Helper()
+	p := &plant{t: t, start: time.Date(2026, 11, 4, 8, 0, 0, 0, time.Local).UTC(), points: map[string]*agent.Point{}}
+	feeds := func(ids ...string) (f []agent.Feed) {
+		for _, id := range ids {
+			f = append(f, agent.Feed{To: id})
+		}
+		return f
+	}
+	for _, d := range []agent.Device{
+		{ID: "msb", Name: "Main switchboard", Class: "switchboard", Feeds: feeds("ats")},
+		{ID: "gen", Name: "Generator", Class: "generator", Feeds: feeds("ats")},
+		{ID: "ats", Name: "ATS", Class: "ats", Feeds: feeds("ups", "cooler")},
+		{ID: "ups", Name: "UPS", Class: "ups", Labels: []agent.Label{{Name: "room", Value: "hall"}}},
+		{ID: "cooler", Name: "Cooler", Class: "cooling"},
+		{ID: "mains-2", Name: "Other mains", Class: "switchboard", Feeds: feeds("ups-2")},
+		{ID: "ups-2", Name: "Other UPS", Class: "ups"},
+		{ID: "sensor", Name: "Sensor", Class: "climate"},
+		{ID: "pdu", Name: "PDU", Class: "pdu"},
+	} {
+		d.Every = time.Second
+		p.setup.Devices = append(p.setup.Devices, &d)
+		p.setup.Nodes = append(p.setup.Nodes, Node{d.ID, d.Class, d.Feeds})
+	}
+	if more != nil {
+		more(&p.setup)
+	}
+	p.open(o)
+	return p
+}
+
+// open opens an engine, also after another that was killed.
+func (p *plant) open(o Options) {
+	p.t.Helper()
+	o.Agent = "edge-1"
+	o.Announce = func(ev *agent.Event) { p.told = append(p.told, *ev) }
+	p.e = open(p.t, o, p.setup)
+}
+
+func (p *plant) device(id string) *agent.Device {
+	for _, d := range p.setup.Devices {
+		if d.ID == id {
+			return d
+		}
+	}
+	p.t.Fatalf("no device %s", id)
+	return nil
+}
+
+// say polls a device: "status=on_battery battery_charge=98 voltage/L1=230
+// battery_charge=bad". Without any it does not answer.
+func (p *plant) say(id, readings string) {
+	p.t.Helper()
+	d := p.device(id)
+	at := p.start.Add(p.at)
+	poll := &agent.Poll{Device: d, Time: at}
+	for _, r := range strings.Fields(readings) {
+		name, value, _ := strings.Cut(r, "=")
+		key := id + " " + name
+		metric, channel, _ := strings.Cut(name, "/")
+		pt := p.points[key]
+		if pt == nil {
+			m := config.Lookup(d.Class, metric)
+			if strings.HasPrefix(metric, "x_") {
+				m = &agent.Metric{Class: d.Class, Name: metric, Kind: agent.State, States: []string{"unknown", "clear", "active"}}
+			}
+			pt = &agent.Point{Device: d, Metric: m, Channel: channel}
+			p.points[key] = pt
+		}
+		rd := agent.Reading{Point: pt, Time: at}
+		var v float64
+		switch code, ok := pt.Metric.Code(value); {
+		case value == "bad":
+			rd.Quality, rd.Why = agent.Bad, "timeout"
+		case strings.HasPrefix(value, "?"):
+			fmt.Sscan(value[1:], &rd.Value)
+			rd.Quality = agent.Suspect
+		case ok:
+			rd.Value = float64(code)
+		default:
+			if _, err := fmt.Sscan(value, &v); err != nil {
+				p.t.Fatalf("%s: %v", r, err)
+			}
+			rd.Value = v
+		}
+		poll.Readings = append(poll.Readings, rd)
+	}
+	if readings == "" {
+		poll.Err, poll.Failures = errors.New("timeout"), 1
+		if old := p.e.devices[id]; old != nil && !old.silentSince.IsZero() {
+			poll.Failures = int(at.Sub(old.silentSince)/time.Second) + 1
+		}
+	}
+	p.e.Observe(poll)
+}
+
+// well has every device say that it is well, n times, a second each.
+func (p *plant) well(n int) {
+	p.t.Helper()
+	for range n {
+		p.say("msb", "voltage/L1=230 voltage/L2=230 voltage/L3=230 breaker=closed")
+		p.say("gen", "status=stopped mode=auto output_power=0")
+		p.say("ats", "selected_source=a preferred_source=a")
+		p.say("ups", "status=online battery_charge=100")
+		p.say("cooler", "status=running mode=free_cooling")
+		p.say("mains-2", "voltage/L1=230")
+		p.say("ups-2", "status=online battery_charge=100")
+		p.at += time.Second
+	}
+}
+
+// now says a device's poll and lets a second pass.
+func (p *plant) now(id, readings string) {
+	p.t.Helper()
+	p.say(id, readings)
+	p.at += time.Second
+}
+
+// lines returns all events, oldest first: from..to severity text [< parent's text].
+func (p *plant) lines() []string {
+	var lines []string
+	text := map[string]string{}
+	all := p.e.Events(agent.EventQuery{})
+	for _, e := range all {
+		text[e.ID] = e.Text.EN
+	}
+	for _, e := range slices.Backward(all) {
+		line := fmt.Sprintf("%v..", e.Began.Sub(p.start).Seconds())
+		if !e.Active() {
+			line += fmt.Sprint(e.Ended.Sub(p.start).Seconds())
+		}
+		line += fmt.Sprintf(" %s %s", e.Severity, e.Text.EN)
+		if e.Parent != "" {
+			line += " < " + text[e.Parent]
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (p *plant) want(want ...string) {
+	p.t.Helper()
+	if diff := cmp.Diff(want, p.lines()); diff != "" {
+		p.t.Errorf("events: (-want +got)\n%s", diff)
+	}
+}
+
+// TestStates: a state is an event as long as readings show it; those that say
+// nothing neither end it nor begin another.
+func TestStates(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("pdu", "breaker/1=open breaker/2=closed") // the first is meant to be
+	p.now("pdu", "breaker/1=open breaker/2=open")
+	p.now("pdu", "breaker/1=bad breaker/2=bad")
+	p.now("pdu", "breaker/1=unknown breaker/2=unknown")
+	p.now("pdu", "")
+	p.now("pdu", "breaker/1=open breaker/2=closed")
+	p.now("cooler", "status=off mode=free_cooling") // may be meant to be
+	p.now("cooler", "status=running mode=mechanical")
+	p.now("cooler", "status=running mode=mechanical")
+	p.now("sensor", "door/rack=open")
+	p.now("sensor", "door/rack=?1")
+	p.now("sensor", "door/rack=closed")
+	p.now("gen", "x_battery_fault=active mode=manual")
+	p.now("gen", "x_battery_fault=clear mode=auto")
+	p.now("ups", "alarms_active=2")
+	for range 6 {
+		p.now("ups", "alarms_active=2")
+	}
+	p.now("ups", "alarms_active=0")
+	p.want(
+		"1..5 warning PDU (2): the breaker is open",
+		"7..7 info Cooler now cools mechanically",
+		"9..11 info Sensor (rack): the door is open",
+		"12..13 alarm Generator reports: battery fault",
+		"12..13 warning Generator is in manual, it will not start by itself",
+		"14..21 warning UPS reports 2 alarms",
+	)
+}
+
+// TestSwitchOnItsWay: that a transfer switch is on neither source is an event
+// only where it stays there.
+func TestSwitchOnItsWay(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(1)
+	p.now("ats", "selected_source=none preferred_source=a")
+	p.now("ats", "selected_source=a preferred_source=a")
+	for range 5 {
+		p.now("ats", "selected_source=none preferred_source=a")
+	}
+	p.now("ats", "selected_source=b preferred_source=b")
+	p.want(
+		"3..8 alarm ATS is on neither source < Transfer to the other source: ATS is on neither source",
+		"3.. alarm Transfer to the other source: ATS is on neither source",
+	)
+}
+
+// TestLimits: bounds with their hysteresis, delays and rates, by how
+// particular they are.
+func TestLimits(t *testing.T) {
+	seconds := func(n int) *time.Duration { d := time.Duration(n) * time.Second; return &d }
+	for _, test := range []struct {
+		name   string
+		limits []Limit
+		values string // of a second each; - is missing
+		want   []string
+	}{
+		{"high and hysteresis", []Limit{{WarnHigh: number(30), AlarmHigh: number(40), Hysteresis: number(2)}},
+			"29 31 29 28.5 28 41 39 38 29 27",
+			[]string{"1..4 warning UPS: battery charge 31 %, above 30 %", "5..9 warning UPS: battery charge 38 %, above 30 %"}},
+		{"low", []Limit{{WarnLow: number(50), AlarmLow: number(20)}},
+			"51 49 19 20.3 50.5 51 52",
+			[]string{"1..5 warning UPS: battery charge 50.5 %, below 50 %"}},
+		{"delays", []Limit{{WarnHigh: number(30), Hysteresis: number(0), Delay: seconds(2), ClearDelay: seconds(3)}},
+			"31 31 29 31 31 31 29 29 31 29 29 29 29",
+			[]string{"3..9 warning UPS: battery charge 31 %, above 30 %"}},
+		{"what says nothing", []Limit{{WarnHigh: number(30)}},
+			"31 bad ?20 - 20",
+			[]string{"0..4 warning UPS: battery charge 31 %, above 30 %"}},
+		{"a device before a label before all", []Limit{
+			{Device: "ups", AlarmHigh: &Unbounded, WarnHigh: number(70)},
+			{Labels: map[string]string{"room": "hall"}, WarnHigh: number(60), AlarmHigh: number(80)},
+			{WarnHigh: number(10)}},
+			"65 75 85",
+			[]string{"1.. warning UPS: battery charge 75 %, above 70 %"}},
+		{"of another room", []Limit{{Labels: map[string]string{"room": "office"}, WarnHigh: number(10)}}, "65", nil},
+		{"off", []Limit{{WarnHigh: number(10)}, {Device: "ups", Off: true}}, "65", nil},
+		{"off but for one bound", []Limit{{WarnHigh: number(10)}, {Labels: map[string]string{"room": "hall"}, Off: true}, {Device: "ups", WarnLow: number(66)}}, "65",
+			[]string{"0.. warning UPS: battery charge 65 %, below 66 %"}},
+		{"rate", []Limit{{WarnRate: number(20), RateOver: seconds(8)}},
+			"10 10 10 10 10 10 11 12 13 14 14 14 14 14 14 14",
+			[]string{"8..15 warning UPS: battery charge rises by 22.5 % a minute"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPlant(t, Options{}, func(s *Setup) {
+				for _, l := range test.limits {
+					l.Class, l.Metric = "ups", "battery_charge"
+					s.Limits = append(s.Limits, l)
+				}
+			})
+			for _, v := range strings.Fields(test.values) {
+				if v == "-" {
+					p.now("ups", "status=online")
+				} else {
+					p.now("ups", "battery_charge="+v)
+				}
+			}
+			p.want(test.want...)
+		})
+	}
+}
+
+// TestStateLimits: the configuration makes a state an event, or another one.
+func TestStateLimits(t *testing.T) {
+	fuel := "fuel"
+	p := newPlant(t, Options{}, func(s *Setup) {
+		s.Limits = []Limit{
+			{Class: "climate", Metric: "contact", Channel: &fuel, AlarmOn: []string{"closed"}},
+			{Class: "climate", Metric: "door", WarnOn: []string{"open"}},
+		}
+	})
+	p.now("sensor", "contact/fuel=closed contact/other=closed door=open")
+	p.now("sensor", "contact/fuel=open contact/other=open door=closed")
+	p.want(
+		"0..1 alarm Sensor (fuel): contact is closed",
+		"0..1 warning Sensor: the door is open",
+	)
+}
+
+// TestAbsence: a device that does not answer, and a value that it does not
+// give any more.
+func TestAbsence(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("ups", "status=online")
+	for range 4 {
+		p.now("ups", "")
+	}
+	for range 2 {
+		p.now("ups", "status=online")
+	}
+	for range 4 {
+		p.now("ups", "status=bad")
+	}
+	p.now("ups", "status=online")
+	p.now("ups", "")
+	p.now("ups", "")
+	p.now("ups", "status=online")
+	p.now("sensor", "smoke=clear")
+	for range 4 {
+		p.now("sensor", "door=closed")
+	}
+	for range 4 {
+		p.now("gen", "mode=auto")
+	}
+	p.want(
+		"1..5 warning UPS does not answer",
+		"9..11 warning UPS does not give its status any more",
+		"18.. warning Sensor does not give its smoke any more",
+	)
+}
+
+// dead makes the mains fail for n seconds, with all that follows.
+func (p *plant) dead(n int) {
+	p.t.Helper()
+	for range n {
+		p.say("ups", "status=on_battery battery_charge=99")
+		p.say("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0 breaker=closed")
+		p.say("cooler", "status=off mode=free_cooling")
+		p.at += time.Second
+	}
+}
+
+// TestIncident: what follows from one cause is one, with the name of the one
+// nearest to the source, though another was polled first; what hangs on
+// something else is another.
+func TestIncident(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(2)
+	p.dead(3)
+	p.say("ups-2", "status=on_battery")
+	p.say("sensor", "water_leak=wet")
+	p.dead(1)
+	p.well(30)
+	p.dead(1) // within a minute: the same
+	p.well(65)
+	p.dead(1) // and not the same
+	p.want(
+		"2..6 alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"2..37 alarm Mains failure: Main switchboard has no voltage",
+		"2..6 alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"2..6 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
+		"5..6 alarm Other UPS is on battery < Operation on battery: Other UPS is on battery",
+		"5..6 alarm Operation on battery: Other UPS is on battery",
+		"5.. alarm Sensor: water where none should be < Water leak: Sensor: water where none should be",
+		"5.. alarm Water leak: Sensor: water where none should be",
+		"36..37 alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"36..37 alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"36..37 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
+		"102.. alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"102.. alarm Mains failure: Main switchboard has no voltage",
+		"102.. alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"102.. warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
+	)
+}
+
+// TestPathKeepsOpen: while the building stands on a generator its incident
+// lasts, whatever the devices say; and redundancy that is lost is an event.
+func TestPathKeepsOpen(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	stands := func(on agent.Supply, redundant bool) {
+		path := agent.Path{Time: p.start.Add(p.at), On: on, Redundant: redundant}
+		if !redundant {
+			path.Missing = []agent.Words{{EN: "mains", CS: "síť"}, {EN: "UPS B", CS: "UPS B"}}
+		}
+		p.e.Path(path)
+	}
+	stands(agent.NoData, false)
+	p.well(2)
+	stands(agent.Mains, true)
+	p.dead(1)
+	stands(agent.Generator, false)
+	p.well(100)
+	stands(agent.Mains, true)
+	p.well(70)
+	p.want(
+		"2..3 alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"2..103 alarm Mains failure: Main switchboard has no voltage",
+		"2..3 alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"2..3 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
+		"3..103 warning Redundancy is lost: mains, UPS B < Mains failure: Main switchboard has no voltage",
+	)
+}
+
+// TestKilled: what lasted when the agent was killed goes on as the same, what
+// ended meanwhile ends with the first reading, and the record has all of it.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(2)
+	p.dead(5)
+	p.e.Ack(p.e.Active()[0].ID, "Jana")
+	incident := ""
+	for _, e := range p.e.Active() {
+		if e.Kind == "incident" {
+			incident = e.ID
+		}
+	}
+	// As a kill leaves it: nothing is closed, and the last line is torn.
+	names, err := journals(dir)
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, names[0]), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString(`12345678 {"event":{"id":"2026`)
+	f.Close()
+	p.at += 10 * time.Second
+	p.told = nil
+	p.open(Options{Dir: dir})
+	if got := len(p.e.Active()); got != 4 {
+		t.Errorf("%d events last after a restart, want 4", got)
+	}
+	p.dead(2)
+	p.say("gen", "status=running mode=auto output_power=50000")
+	p.well(70)
+	p.want(
+		"2..19 alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"2..19 alarm Mains failure: Main switchboard has no voltage",
+		"2..19 alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"2..19 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
+		"19..19 info Generator runs < Mains failure: Main switchboard has no voltage",
+		"19..19 warning Generator carries the load < Mains failure: Main switchboard has no voltage",
+	)
+	p.e.Flush()
+	r, err := Load(dir, incident)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Ended.Sub(p.start) != 19*time.Second || len(r.Events) != 6 || r.Events[0].ID != incident || r.Figures == nil {
+		t.Errorf("the record ends at %v with %d events and %d figures", r.Ended.Sub(p.start), len(r.Events), len(r.Figures))
+	}
+	if f := r.figure(TimeOnBattery, "ups"); f == nil || f.Value != 17 {
+		t.Errorf("on battery: %+v, want 17 s: from before the kill until after it", f)
+	}
+	if !slices.ContainsFunc(r.Events, func(e agent.Event) bool { return e.AckedBy == "Jana" }) {
+		t.Error("nobody has acknowledged anything")
+	}
+	all, err := Read(dir, time.Time{}, time.Time{})
+	if err != nil || len(all) != 6 {
+		t.Errorf("the journal has %d events, %v", len(all), err)
+	}
+	for i, e := range p.told {
+		if i > 0 && e.ID == p.told[i-1].ID && cmp.Equal(e, p.told[i-1]) {
+			t.Errorf("told twice: %v", e)
+		}
+	}
+}
+
+// TestAck: the first who looks counts, and must have a name.
+func TestAck(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("sensor", "door=open")
+	id := p.e.Active()[0].ID
+	if _, err := p.e.Ack(id, " "); err == nil {
+		t.Error("nobody has acknowledged an event")
+	}
+	if _, err := p.e.Ack("20261104-080000-aa001", "Jana"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an event that is none: %v", err)
+	}
+	for _, by := range []string{"Jana", "Petr"} {
+		if e, err := p.e.Ack(id, by); err != nil || e.AckedBy != "Jana" || e.Acked.IsZero() {
+			t.Errorf("by %s: %v, %v", by, e, err)
+		}
+	}
+	p.now("sensor", "door=closed")
+	if e := p.e.Events(agent.EventQuery{})[0]; e.AckedBy != "Jana" || e.Active() {
+		t.Errorf("afterwards: %+v", e)
+	}
+	if n := len(p.told); n != 3 {
+		t.Errorf("%d announcements, want 3: begun, acknowledged, ended", n)
+	}
+}
+
+// TestReconfigured: events of a device that is gone end; the others go on.
+func TestReconfigured(t *testing.T) {
+	p := newPlant(t, Options{}, func(s *Setup) {
+		s.Limits = []Limit{{Class: "ups", Metric: "battery_charge", WarnLow: number(50)}}
+	})
+	p.say("ups", "battery_charge=40 self_test=failed")
+	p.now("ups-2", "self_test=failed")
+	s := p.setup
+	s.Devices = slices.DeleteFunc(slices.Clone(s.Devices), func(d *agent.Device) bool { return d.ID == "ups-2" })
+	s.Limits = nil
+	p.e.Configure(s)
+	p.now("ups", "battery_charge=40 self_test=failed")
+	p.want(
+		"0..1 warning UPS: battery charge 40 %, below 50 %",
+		"0.. warning UPS: the battery failed its self-test",
+		"0..0 warning Other UPS: the battery failed its self-test",
+	)
+}
+
+// TestIDs are each larger than the one before, and of another agent others.
+func TestIDs(t *testing.T) {
+	e := open(t, Options{Agent: "edge-1"}, Setup{})
+	e.now = time.Date(2026, 11, 4, 23, 59, 59, 0, time.UTC)
+	last := ""
+	for range 2500 {
+		id := e.newID()
+		if id <= last || !idForm.MatchString(id) {
+			t.Fatalf("%s after %s", id, last)
+		}
+		last = id
+	}
+	if want := "20261105-000001-" + tagOf("edge-1") + "502"; last != want {
+		t.Errorf("the last of 2500 in a second is %s, want %s", last, want)
+	}
+	if tagOf("edge-1") == tagOf("edge-2") {
+		t.Error("two agents have the same tag")
+	}
+}
+
+// TestMonths: each month has a file, which says what lasts at its beginning.
+func TestMonths(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.now("sensor", "door=open")
+	p.at = 30 * 24 * time.Hour
+	p.say("ups", "self_test=failed")
+	p.at += 31 * 24 * time.Hour
+	p.say("ups", "self_test=passed")
+	names, err := journals(dir)
+	if diff := cmp.Diff([]string{"2026-11.events", "2026-12.events", "2027-01.events"}, names); err != nil || diff != "" {
+		t.Fatalf("%v (-want +got)\n%s", err, diff)
+	}
+	for _, name := range names[:2] {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.open(Options{Dir: dir})
+	p.want("0.. info Sensor: the door is open", "2.592e+06..5.2704e+06 warning UPS: the battery failed its self-test")
+	all, err := Read(dir, p.start.AddDate(0, 2, 0), time.Time{})
+	if err != nil || len(all) != 2 {
+		t.Errorf("%d events in January, %v", len(all), err)
+	}
+}

@@ -1,0 +1,272 @@
+package events
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plantroom/agent"
+)
+
+// TestWindows: when a plan is due, across months and daylight saving.
+func TestWindows(t *testing.T) {
+	prague, err := time.LoadLocation("Europe/Prague")
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := time.Local
+	time.Local = prague
+	defer func() { time.Local = local }()
+	at := func(text string) time.Time {
+		t.Helper()
+		when, err := time.ParseInLocation("2006-01-02 15:04", text, prague)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return when
+	}
+	for _, test := range []struct {
+		schedule           Schedule
+		now, from, due, to string
+	}{
+		{Schedule{Every: "month", Weekday: 3, Nth: 1, At: 8 * time.Hour, Timed: true, Within: 2 * time.Hour},
+			"2026-11-04 09:00", "2026-11-04 06:00", "2026-11-04 08:00", "2026-11-04 10:00"},
+		{Schedule{Every: "month", Weekday: 3, Nth: 1, At: 8 * time.Hour, Timed: true, Within: 2 * time.Hour},
+			"2026-11-04 10:00", "2026-12-02 06:00", "2026-12-02 08:00", "2026-12-02 10:00"},
+		{Schedule{Every: "month", Weekday: 5, Nth: -1}, "2026-11-04 09:00", "2026-11-27 00:00", "2026-11-27 00:00", "2026-11-28 00:00"},
+		{Schedule{Every: "month", Day: 31}, "2026-11-04 09:00", "2026-11-30 00:00", "2026-11-30 00:00", "2026-12-01 00:00"},
+		{Schedule{Every: "month"}, "2026-11-04 09:00", "2026-11-01 00:00", "2026-11-01 00:00", "2026-12-01 00:00"},
+		{Schedule{Every: "week", Weekday: 1, At: 6*time.Hour + 30*time.Minute, Timed: true, Within: time.Hour},
+			"2026-11-04 09:00", "2026-11-09 05:30", "2026-11-09 06:30", "2026-11-09 07:30"},
+		{Schedule{Every: "week"}, "2026-11-08 23:59", "2026-11-02 00:00", "2026-11-02 00:00", "2026-11-09 00:00"},
+		// The night in which clocks go forward: at 02:30 there is none, and the day has 23 hours.
+		{Schedule{Every: "day", At: 2*time.Hour + 30*time.Minute, Timed: true, Within: time.Hour},
+			"2027-03-28 00:00", "2027-03-28 01:30", "2027-03-28 03:30", "2027-03-28 04:30"},
+		// A window may begin in the day before.
+		{Schedule{Every: "day", At: 30 * time.Minute, Timed: true, Within: time.Hour},
+			"2026-11-03 23:45", "2026-11-03 23:30", "2026-11-04 00:30", "2026-11-04 01:30"},
+		{Schedule{Every: "quarter"}, "2026-11-04 09:00", "2026-10-01 00:00", "2026-10-01 00:00", "2027-01-01 00:00"},
+		{Schedule{Every: "year"}, "2026-11-04 09:00", "2026-01-01 00:00", "2026-01-01 00:00", "2027-01-01 00:00"},
+	} {
+		w, ok := test.schedule.window(at(test.now))
+		if !ok || !w.from.Equal(at(test.from)) || !w.due.Equal(at(test.due)) || !w.to.Equal(at(test.to)) {
+			t.Errorf("%+v at %s: %v", test.schedule, test.now, w)
+		}
+	}
+	if _, ok := (Schedule{}).window(at("2026-11-04 09:00")); ok {
+		t.Error("what is never due has a window")
+	}
+}
+
+// hourly is a plan that is due at eight, when the plant's time begins.
+func hourly(id, kind, device string) Plan {
+	return Plan{ID: id, Name: "Test " + id, Kind: kind, Device: device,
+		Schedule: Schedule{Every: "day", At: 8 * time.Hour, Timed: true, Within: time.Hour}}
+}
+
+// verdicts returns what records there are: plan, kind, verdict and who said
+// that it was a test.
+func (p *plant) verdicts(dir string) (out []string) {
+	p.t.Helper()
+	p.e.Flush()
+	all, err := List(dir)
+	if err != nil {
+		p.t.Error(err)
+	}
+	for _, r := range all {
+		out = append(out, strings.Join([]string{r.Kind, r.Plan, string(r.Verdict), r.Declared}, " "))
+	}
+	return out
+}
+
+// TestPlanned: each kind of plan is seen when its test is made, once; a plan
+// whose time has passed without is an event until it is kept.
+func TestPlanned(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) {
+		start, ups := hourly("start", Start, "gen"), hourly("self", SelfTest, "ups")
+		start.Run, start.StartWithin = 5*time.Second, 10*time.Second
+		s.Tests = []Plan{start, ups, hourly("ats", Transfer, "ats"), hourly("note", Manual, ""), hourly("missed", Transfer, "other")}
+	})
+	p.at = -2 * time.Hour // so that the plans are known before they are due
+	p.well(1)
+	p.at = 0
+	p.well(2)
+	for _, status := range []string{"starting", "running", "running", "running", "running", "running", "running", "running", "running", "running", "running", "running"} {
+		p.now("gen", "mode=auto output_power=0 status="+status)
+	}
+	p.well(70)
+	p.now("ups", "self_test=running")
+	p.now("ups", "self_test=running")
+	p.now("ups", "self_test=passed")
+	p.well(70)
+	p.now("ats", "selected_source=b preferred_source=a")
+	p.well(70)
+	p.now("ats", "selected_source=b preferred_source=a") // again is no test any more
+	p.well(70)
+	if _, err := p.e.NoteTest("note", "Jana", "the firewall took over in 4 s", true); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		"test start passed schedule",
+		"test self passed controller",
+		"test ats passed schedule",
+		"incident   ",
+		"test note failed Jana",
+	}
+	if diff := cmp.Diff(want, p.verdicts(dir)); diff != "" {
+		t.Errorf("records: (-want +got)\n%s", diff)
+	}
+	// The window ends; an agent that is restarted in it knows what was made.
+	p.open(Options{Dir: dir})
+	p.at = 3601 * time.Second
+	p.well(2)
+	var lasts []string
+	for _, e := range p.e.Active() {
+		lasts = append(lasts, e.Severity.String()+" "+e.Text.EN)
+	}
+	if diff := cmp.Diff([]string{"warning Test note failed", "warning Test missed was due and was not made"}, lasts); diff != "" {
+		t.Errorf("what lasts: (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(append(want, "test missed missed schedule"), p.verdicts(dir)); diff != "" {
+		t.Errorf("records: (-want +got)\n%s", diff)
+	}
+	// The next day it is kept.
+	p.at = 24 * time.Hour
+	if _, err := p.e.NoteTest("note", "Jana", "the firewall took over in 1 s", false); err != nil {
+		t.Error(err)
+	}
+	for _, e := range p.e.Active() {
+		if strings.Contains(e.Text.EN, "note") {
+			t.Errorf("still: %s", e.Text.EN)
+		}
+	}
+}
+
+// TestFirstDays: what was due before a plan was known is not missed.
+func TestFirstDays(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) {
+		s.Tests = []Plan{{ID: "monthly", Name: "Monthly", Kind: Blackout, Schedule: Schedule{Every: "month"}}}
+	})
+	p.well(1)
+	p.at = 40 * 24 * time.Hour // December, November being known in part
+	p.well(1)
+	p.want()
+	p.at = 60 * 24 * time.Hour // January
+	p.well(1)
+	p.want("4.9824e+06.. warning Monthly was due and was not made")
+}
+
+// TestDeclared: a test that somebody declares lasts until he says that it has
+// ended, and calls nobody for what it is for; a fault calls somebody still.
+func TestDeclared(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(1)
+	if _, err := p.e.EndTest("Jana"); err == nil {
+		t.Error("a test that was not begun has ended")
+	}
+	if _, err := p.e.StartTest("monthly", "", "Jana"); err == nil || !strings.Contains(err.Error(), "the configuration has no tests") {
+		t.Errorf("a plan that is none: %v", err)
+	}
+	id, err := p.e.StartTest("", "Blackout by hand", "Jana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.e.StartTest("", "Another", "Petr"); err == nil || !strings.Contains(err.Error(), "Blackout by hand is under way since") {
+		t.Errorf("two at a time: %v", err)
+	}
+	p.dead(3)
+	p.say("gen", "status=fault mode=auto")
+	p.dead(1)
+	p.well(300) // quiet, but nobody has said that it is over
+	if _, err := p.e.NoteTest("", "Petr", "the second breaker was stiff", false); err != nil {
+		t.Error(err)
+	}
+	if ended, err := p.e.EndTest("Jana"); err != nil || ended != id {
+		t.Errorf("ended %s, %v", ended, err)
+	}
+	p.well(70)
+	p.e.Flush()
+	p.want(
+		"0..304 alarm Blackout by hand: passed",
+		"1..5 info UPS is on battery < Blackout by hand: passed",
+		"1..5 info Main switchboard has no voltage < Blackout by hand: passed",
+		"1..5 info Cooler has stopped < Blackout by hand: passed",
+		"4..5 alarm Generator has a fault < Blackout by hand: passed",
+	)
+	r, err := Load(dir, id)
+	if err != nil || r.Declared != "Jana" || len(r.Notes) != 1 || r.Notes[0].By != "Petr" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	// And afterwards, by its ID.
+	if _, err := p.e.NoteTest(id, "Jana", "the breaker is greased", false); err != nil {
+		t.Error(err)
+	}
+	p.e.Flush()
+	if r, err := Load(dir, id); err != nil || len(r.Notes) != 2 {
+		t.Errorf("%+v, %v", r.Notes, err)
+	}
+}
+
+// TestController: a controller that says that it tests makes a test of it; but
+// mains that fail meanwhile call somebody.
+func TestController(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(1)
+	p.now("gen", "mode=test_on_load status=running output_power=50000")
+	p.now("ats", "selected_source=b preferred_source=a")
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+	p.want(
+		"1.. info Generator is tested under load < Generator test: Main switchboard has no voltage",
+		"1.. alarm Generator test: Main switchboard has no voltage",
+		"1.. info Generator runs < Generator test: Main switchboard has no voltage",
+		"1.. warning Generator carries the load < Generator test: Main switchboard has no voltage",
+		"2.. warning ATS has gone to its other source < Generator test: Main switchboard has no voltage",
+		"3.. alarm Main switchboard has no voltage < Generator test: Main switchboard has no voltage",
+	)
+}
+
+// TestMainsFailInWindow: mains that fail while a test is due are a test where
+// nothing tells the two apart, and call somebody; where a meter of the mains
+// has a board behind it, they are no test.
+func TestMainsFailInWindow(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		p := newPlant(t, Options{}, func(s *Setup) {
+			s.Tests = []Plan{hourly("blackout", Blackout, "")}
+			if behind {
+				s.Devices = append(s.Devices, &agent.Device{ID: "feed", Name: "Feed", Class: "switchboard", Every: time.Second})
+				s.Nodes = append(s.Nodes, Node{"feed", "switchboard", []agent.Feed{{To: "msb"}}})
+			}
+		})
+		meter := "msb"
+		if behind {
+			meter = "feed"
+			p.now("feed", "voltage/L1=230")
+		}
+		p.well(1)
+		p.now(meter, "voltage/L1=0"+strings.Repeat(" voltage/L2=0 voltage/L3=0", map[bool]int{false: 1}[behind]))
+		kinds := map[string]bool{}
+		for _, e := range p.e.Active() {
+			kinds[e.Kind] = true
+			if e.Severity != agent.Alarm {
+				t.Errorf("%s: %s", e.Severity, e.Text.EN)
+			}
+		}
+		if kinds["test"] == behind || kinds["incident"] != behind {
+			t.Errorf("with a board behind %v: %v", behind, kinds)
+		}
+	}
+	// A UPS is polled first, then the mains: all of it calls.
+	p := newPlant(t, Options{}, func(s *Setup) { s.Tests = []Plan{hourly("blackout", Blackout, "")} })
+	p.well(1)
+	p.say("ups", "status=on_battery")
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+	if all := p.e.Active(); slices.ContainsFunc(all, func(e agent.Event) bool { return e.Severity != agent.Alarm }) || len(all) != 3 {
+		t.Errorf("%v", p.lines())
+	}
+}
