@@ -181,10 +181,9 @@ func (s *story) expected() (lines []string) {
 			add(d.ID, "transfer", s.seen(d.ID, "selected_source", "b"))
 		case "generator":
 			add(d.ID, "status", s.seen(d.ID, "status", "starting", "warming_up", "running", "on_load", "cooling_down", "stopping"))
-			if d.ID == "gen-1" { // its controller has no word for a fault, and an alarm instead
+			add(d.ID, "status", s.seen(d.ID, "status", "fault"))
+			if d.ID == "gen-1" { // its controller has an alarm for it, too
 				add(d.ID, "x_shutdown_alarm", s.seen(d.ID, "status", "fault"))
-			} else {
-				add(d.ID, "status", s.seen(d.ID, "status", "fault"))
 			}
 			add(d.ID, "carries", s.seen(d.ID, "status", "on_load"))
 		case "cooling":
@@ -374,6 +373,7 @@ func TestStoryOfGeneratorFails(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]string{
+		"alarm Generator 1 has a fault",
 		"alarm Generator 1 reports: shutdown alarm",
 		"warning Monthly blackout test: failed: Generator 1, time to run at speed: not observed (at most 15 s)",
 	}, called); diff != "" {

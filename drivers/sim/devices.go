@@ -143,11 +143,7 @@ func (f *Facility) showMeter(b *Board, m *meter) {
 func (f *Facility) showGenerator(b *Board, g *generator) {
 	const powerFactor = 0.95
 	out := g.output()
-	status := g.status
-	if g.id == "gen-1" && status == "fault" {
-		status = "stopped" // GenComm has no word for a fault: the set stands, and an alarm says why
-	}
-	b.SetState("status", "", status)
+	b.SetState("status", "", g.status)
 	b.SetState("mode", "", "auto")
 	b.SetState("mains_breaker", "", onOff(g.closed, "closed", "open"))
 	b.SetState("generator_breaker", "", onOff(g.closed, "open", "closed"))

@@ -197,7 +197,7 @@ func TestGen2BacksUpGen1(t *testing.T) {
 	f := facility(t, "mains-failure")
 	f.gens[0].broken = true
 	f.Step(90 * time.Second)
-	word(t, f, "gen-1", "status", "stopped") // GenComm has no word for it
+	word(t, f, "gen-1", "status", "fault")
 	word(t, f, "gen-1", "x_shutdown_alarm", "active")
 	word(t, f, "gen-2", "status", "on_load")
 	word(t, f, "ats-1", "selected_source", "a")

@@ -320,8 +320,18 @@ func layOut(u Unit) *registers {
 		if !ok {
 			continue
 		}
-		f := field{value: point.Value, metric: point.Metric, channel: point.Channel,
-			conv: newConverter(point.Metric, point.Conversion), factor: 1}
+		conv := point.Conversion
+		// Of several bits of a register that say the same the first is set.
+		for _, before := range p.Points[:i] {
+			if before.Metric == point.Metric && before.Channel == point.Channel && conv.States != nil &&
+				before.Value.Space == point.Value.Space && before.Value.Address == point.Value.Address {
+				conv.States = maps.Clone(conv.States)
+				maps.DeleteFunc(conv.States, func(_, word string) bool {
+					return slices.Contains(slices.Collect(maps.Values(before.States)), word)
+				})
+			}
+		}
+		f := field{value: point.Value, metric: point.Metric, channel: point.Channel, conv: newConverter(point.Metric, conv), factor: 1}
 		f.value.Address += at
 		if s := point.ScaleRegister; s != nil {
 			n := exponents[placeOf(s)]

@@ -133,7 +133,15 @@ func roundTripModbus(t *testing.T, p *config.Profile) {
 		}
 		q := quantity{point.Metric, point.Channel}
 		must[q] = true
+		// What one of several points of a state has no word for another says.
+		said := of[q]
+		if said != nil && point.Metric.Kind == agent.State {
+			of[q] = nil
+		}
 		a := note(of, q, point.Conversion)
+		if said != nil && point.Metric.Kind == agent.State {
+			a.states = append(a.states, said.states...)
+		}
 		if strings.HasPrefix(point.Value.Type, "float") {
 			a.float = true
 		}
