@@ -335,7 +335,13 @@ func TestEmbeddedProfiles(t *testing.T) {
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
-	s := struct{ Password Secret }{NewSecret("tajné")}
+	s := struct {
+		Password Secret
+		hidden   Secret // fmt calls no method of it
+	}{NewSecret("tajné"), NewSecret("tajné")}
+	if s.hidden != s.Password || s.hidden.Reveal() != "tajné" || NewSecret("") != (Secret{}) || NewSecret("").Reveal() != "" {
+		t.Error("secrets with the same text differ, or have another")
+	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		if text := fmt.Sprintf(format, s); strings.Contains(text, "tajné") || strings.Contains(text, "74616a") {
 			t.Errorf("%s prints %s", format, text)

@@ -3,7 +3,9 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -50,6 +52,27 @@ func (fs Faults) err() error {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
 	return slices.Compact(fs)
+}
+
+// mask puts the references to secrets, such as ${env:TOKEN}, in the place of
+// what they stand for: a secret may be where it does not belong, and a fault says
+// what is there. What is too short to be one is left.
+func (fs Faults) mask(revealed map[string]string) {
+	var pairs []string
+	for _, text := range slices.SortedFunc(maps.Keys(revealed), func(a, b string) int { return len(b) - len(a) }) {
+		if len(text) < 4 {
+			break
+		}
+		quoted := strconv.Quote(text)
+		pairs = append(pairs, text, revealed[text], quoted[1:len(quoted)-1], revealed[text])
+	}
+	if pairs == nil {
+		return
+	}
+	replacer := strings.NewReplacer(pairs...)
+	for i := range fs {
+		fs[i].Text = replacer.Replace(fs[i].Text)
+	}
 }
 
 // nearest returns the candidate that word was probably meant to be, or "" when

@@ -6,23 +6,36 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"unique"
 )
 
 // A Secret is a password, community or token. It prints as *** in every
-// format; only Reveal gives it away.
-type Secret struct{ text string }
+// format; only Reveal gives it away. Printed as part of something else's
+// unexported field, where fmt calls no methods, it is an address. Secrets are
+// comparable: those with the same text are equal.
+type Secret struct{ text unique.Handle[string] }
 
 // NewSecret returns text as a Secret.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(text)}
+}
 
 // Reveal returns the secret itself.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.text.Value()
+}
 
 // IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return s.text == "" }
+func (s Secret) IsZero() bool { return s == Secret{} }
 
 func (s Secret) masked() string {
-	if s.text == "" {
+	if s.IsZero() {
 		return ""
 	}
 	return "***"

@@ -39,9 +39,10 @@ func Load(path string) (*Site, error) {
 	var faults Faults
 	r := &siteReader{
 		faults: &faults, profiles: map[string]*Profile{}, site: &Site{Limits: usualLimits()}, tests: map[string]string{},
-		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{},
+		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{}, revealed: map[string]string{},
 	}
 	r.read(path)
+	faults.mask(r.revealed)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
@@ -71,6 +72,7 @@ type siteReader struct {
 	units    map[unit]written[*Device]
 	tests    map[string]string // where each is, by its id
 	files    map[string]bool
+	revealed map[string]string // what references to secrets stand for -> the reference
 }
 
 // open returns the file at path as a source, and its document: nil when there
@@ -746,6 +748,7 @@ func (r *siteReader) secrets(dir string) func(string) (string, error) {
 				if !ok {
 					missing = fmt.Errorf("the environment variable %s is not set", name)
 				}
+				r.revealed[value] = ref
 				return value
 			case "file":
 				path := name
@@ -759,7 +762,9 @@ func (r *siteReader) secrets(dir string) func(string) (string, error) {
 				} else if err != nil {
 					missing = fmt.Errorf("the secret in %s cannot be read: %v", path, reason(err))
 				}
-				return strings.TrimRight(string(value), "\r\n")
+				text := strings.TrimRight(string(value), "\r\n")
+				r.revealed[text] = ref
+				return text
 			default:
 				missing = fmt.Errorf("%s is neither ${env:NAME} nor ${file:PATH}; a plain ${ is written $${", ref)
 				return ""
