@@ -41,7 +41,9 @@
 // of it is published again after each connect, because the broker may have
 // forgotten it. What has been overtaken by then, and what an earlier run left
 // behind, is history, which is published or dropped as the options say. A
-// block is delivered when the broker has acknowledged every message.
+// block is delivered when the broker has acknowledged every message. Where a
+// broker cuts one connection after the other, as it does when two clients have
+// the same id, the pauses between them grow and the error says so.
 package mqtt
 
 import (
@@ -72,6 +74,9 @@ const (
 	connectTimeout = 5 * time.Second
 	ackTimeout     = 10 * time.Second
 	qos            = 1
+
+	lasting  = 10 * time.Second // how long a connection has to last to be a sound one
+	cutLimit = time.Minute      // the longest pause between some that do not
 )
 
 // Options say which broker, and what of which site goes to it.
@@ -97,7 +102,9 @@ type Sink struct {
 	options Options
 	root    string // PREFIX/SITE/
 	paho    *paho.ClientOptions
-	client  paho.Client // a new one for each connection; nil before the first
+	client  paho.Client // a new one for each connection; nil where there is none
+	since   time.Time   // when it connected
+	cuts    int         // connections in a row that did not last
 
 	mu      sync.Mutex         // Append and Send run at the same time
 	devices map[string]*device // by topic
@@ -656,11 +663,17 @@ func (s *Sink) connect(ctx context.Context) error {
 	}
 	if s.client != nil {
 		s.client.Disconnect(0)
+		s.client = nil
+		if err := s.cut(time.Since(s.since)); err != nil {
+			return err
+		}
 	}
 	s.client = paho.NewClient(s.paho)
 	if err := s.wait(ctx, s.client.Connect()); err != nil {
+		s.client = nil
 		return explain(err)
 	}
+	s.since = time.Now()
 	if err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "online")); err != nil {
 		return err
 	}
@@ -672,6 +685,24 @@ func (s *Sink) connect(ctx context.Context) error {
 	}
 	s.alarms.sent = 0
 	return nil
+}
+
+// cut notes that a connection was lost after a time. One that lasted may be
+// made again at once. Where one after the other does not last, each has the
+// next wait longer: two clients of the same id would throw each other out for
+// ever, and have everything published again each time.
+func (s *Sink) cut(after time.Duration) error {
+	if after >= lasting {
+		s.cuts = 0
+		return nil
+	}
+	if s.cuts++; s.cuts < 2 {
+		return nil
+	}
+	return &agent.WaitError{
+		For: min(time.Second<<min(s.cuts, 10), cutLimit),
+		Err: fmt.Errorf("the broker cuts the connection, last after %v; does another client have the id %s?", after.Round(100*time.Millisecond), s.options.ClientID),
+	}
 }
 
 // explain takes the client's words off an error of the network.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -612,4 +613,118 @@ func BenchmarkAppend60(b *testing.B) {
 	for b.Loop() {
 		buf = s.Append(buf[:0], rs)
 	}
+}
+
+// TestTakeover: another client of the same id and the sink throw each other out.
+// The sink says what is wrong, tries ever less often, and when the other is
+// gone the broker has the newest state, and an agent that is online.
+func TestTakeover(t *testing.T) {
+	mosquitto := peer.StartMosquitto(t, "allow_anonymous true")
+	embedded, err := Listen("127.0.0.1:0", "", "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer embedded.Close()
+	_, embeddedPort, _ := net.SplitHostPort(embedded.Addr())
+	for _, port := range []string{mosquitto.Port, embeddedPort} {
+		s := newSink(t, Options{URL: "mqtt://127.0.0.1:" + port})
+		n := int64(0)
+		try := func() error {
+			n++
+			return s.Send(t.Context(), s.Append(nil, at(n, inputL1.Measured(float64(n)))))
+		}
+		if err := try(); err != nil {
+			t.Fatal(err)
+		}
+		program := peer.Need(t, "mosquitto_sub", "apt-get install mosquitto-clients")
+		// Where the broker says why, it does not try again itself.
+		other := peer.Start(t, exec.Command("sh", "-c", "while sleep 0.5; do "+program+" -p "+port+" -i plantroom-test -t none; done"), func() bool { return true })
+		var waits []time.Duration
+		peer.Until(t, "three cuts", func() bool {
+			err := try()
+			if w, ok := errors.AsType[*agent.WaitError](err); ok {
+				waits = append(waits, w.For)
+				if !strings.Contains(err.Error(), "does another client have the id plantroom-test?") {
+					t.Errorf("error: %v", err)
+				}
+			}
+			return len(waits) == 3
+		})
+		if !slices.IsSorted(waits) || waits[0] < time.Second || waits[2] <= waits[0] || waits[2] > cutLimit {
+			t.Errorf("waits %v", waits)
+		}
+		other.Stop()
+		peer.Until(t, "the sink is alone", func() bool { return try() == nil && try() == nil })
+		sub := peer.Subscribe(t, "-p", port, "-t", "plantroom/praha-1/ups-a", "-t", "plantroom/praha-1/_agent/edge-1")
+		has(t, sub, "plantroom/praha-1/_agent/edge-1", "online")
+		has(t, sub, "plantroom/praha-1/ups-a", fmt.Sprintf(`"value":%d,`, n))
+		for _, line := range sub() {
+			if strings.HasSuffix(line, "offline") {
+				t.Errorf("the last will came after it was back: %s", line)
+			}
+		}
+	}
+}
+
+// TestConfirmedBeforeItIsDropped keeps the confirmations of a real broker back:
+// everybody has the message, and it is not delivered. When the connection
+// breaks it is sent again.
+func TestConfirmedBeforeItIsDropped(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	sub := peer.Subscribe(t, "-p", broker.Port, "-q", "1", "-t", "plantroom/praha-1/ups-a", "-t", "plantroom/praha-1/ups-a/history")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conns, pass := make(chan net.Conn, 4), make(chan bool, 4)
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", "127.0.0.1:"+broker.Port)
+			if err != nil {
+				client.Close()
+				return
+			}
+			conns <- client
+			all := <-pass
+			go func() { io.Copy(server, client); server.Close() }()
+			go func() {
+				defer client.Close()
+				for acks := 0; ; {
+					p, err := packets.ReadPacket(server)
+					if err != nil {
+						return
+					}
+					if _, ok := p.(*packets.PubackPacket); ok {
+						if acks++; acks > 1 && !all { // the first is of "online"
+							continue
+						}
+					}
+					p.Write(client)
+				}
+			}()
+		}
+	}()
+	s := newSink(t, Options{URL: "mqtt://" + l.Addr().String()})
+	block := s.Append(nil, at(0, inputL1.Measured(1)))
+	pass <- false
+	sent := make(chan error, 1)
+	go func() { sent <- s.Send(t.Context(), block) }()
+	has(t, sub, "plantroom/praha-1/ups-a", `"value":1,`)
+	select {
+	case err := <-sent:
+		t.Errorf("without the broker's confirmation Send returns %v", err)
+	default:
+	}
+	(<-conns).Close()
+	if err := <-sent; err == nil {
+		t.Error("the connection is lost, and Send says nothing")
+	}
+	pass <- true
+	send(t, s, block)
+	peer.Until(t, "the state for a second time", func() bool { return len(sub()) == 2 })
 }
