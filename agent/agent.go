@@ -7,6 +7,10 @@
 //	     -> Latest; each Outlet: Sink.Append, Queue.Put
 //	     -> [goroutine of the outlet] Queue.Peek -> Sink.Send -> Queue.Drop
 //
+// An event takes the same way, from Agent.Announce to the sinks that take
+// events. What a device says unasked (Trap) is no reading: it has the device
+// polled, by Agent.PollNow.
+//
 // No poll waits for a sink: between the two is the queue, and what is polled
 // now waits for no backlog where the sink allows that (see Outlet). What is read
 // before the box's clock is set waits for that (see HoldBefore). A device that fails

@@ -567,3 +567,69 @@ func FuzzTraps(f *testing.F) {
 		}
 	})
 }
+
+// TestTrapsOfProfiles gives traps as cards send them to the profiles that come
+// with the program.
+func TestTrapsOfProfiles(t *testing.T) {
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type variable struct {
+		oid   string
+		value any
+	}
+	for _, test := range []struct {
+		profile, oid string
+		variables    []variable
+		want         string // severity, name, what it is about, words in both languages
+		lasts        bool
+		clears       string
+	}{
+		{"apc-powernet-ups", "1.3.6.1.4.1.318.0.5", []variable{{"1.3.6.1.4.1.318.2.3.3.0", "UPS: On battery power in response to an input power problem."}},
+			"warning upsOnBattery : on battery (UPS: On battery power in response to an input power problem.) / běží z baterie (UPS: On battery power in response to an input power problem.)", true, ""},
+		{"apc-powernet-ups", "1.3.6.1.4.1.318.0.9", nil, "info powerRestored : mains power is back / síť je zpět", false, "upsOnBattery"},
+		{"apc-powernet-ups", "1.3.6.1.2.1.33.2.1", nil, "warning upsTrapOnBattery : on battery / běží z baterie", false, ""},
+		{"apc-environment", "1.3.6.1.4.1.318.0.253", []variable{{"1.3.6.1.4.1.318.1.1.10.3.13.1.1.2.1", "Row 1"}, {"1.3.6.1.4.1.318.2.3.3.0", "High temperature"}},
+			"alarm envHighTempThresholdViolation Row 1: Row 1: too hot (High temperature) / Row 1: příliš teplo (High temperature)", true, ""},
+		{"eaton-xups", "1.3.6.1.4.1.534.1.11.4.1.0.3", []variable{{"1.3.6.1.4.1.534.1.7.2.1.1.4", 4}, {"1.3.6.1.4.1.534.1.7.2.1.2.4", oid("1.3.6.1.4.1.534.1.7.3")}, {"1.3.6.1.4.1.534.1.11.3.0", "UPS On Battery"}},
+			"warning xupstdOnBattery : on battery (UPS On Battery) / běží z baterie (UPS On Battery)", true, ""},
+		{"liebert-ups", "1.3.6.1.4.1.476.1.42.3.7.8.1", []variable{{"1.3.6.1.4.1.476.1.42.3.7.7.0", "Active: Battery Discharging"}},
+			"warning lgpSysNotification Active: Battery Discharging: Active: Battery Discharging / Active: Battery Discharging", false, ""},
+		{"rfc1628-ups", "1.3.6.1.2.1.33.2.3", []variable{{"1.3.6.1.2.1.33.1.6.2.1.1.7", 7}, {"1.3.6.1.2.1.33.1.6.2.1.2.7", oid("1.3.6.1.2.1.33.1.6.3.16")}},
+			"warning upsTrapAlarmEntryAdded 1.3.6.1.2.1.33.1.6.3.16: alarm: fan failed / alarm: porucha ventilátoru", true, ""},
+		{"rfc1628-ups", "1.3.6.1.2.1.33.2.0.2", []variable{{"1.3.6.1.2.1.33.1.7.3.0", 3}}, "info upsTrapTestCompleted 3: self test: failed / vlastní test: neuspěl", false, ""},
+		// Passed on by somebody who says where from, and by which community: that is nobody's business.
+		{"rfc1628-ups", "1.3.6.1.2.1.33.2.1", []variable{{"1.3.6.1.6.3.18.1.3.0", ip("10.1.0.11")}, {"1.3.6.1.6.3.18.1.4.0", "sesame"}},
+			"warning upsTrapOnBattery : on battery / běží z baterie", false, ""},
+	} {
+		n := &notification{oid: config.TrapOID(test.oid), packet: &gosnmp.SnmpPacket{}}
+		for _, v := range test.variables {
+			pdu := gosnmp.SnmpPDU{Name: "." + v.oid}
+			switch value := v.value.(type) {
+			case string:
+				pdu.Type, pdu.Value = gosnmp.OctetString, []byte(value)
+			case oid:
+				pdu.Type, pdu.Value = gosnmp.ObjectIdentifier, "."+string(value)
+			case ip:
+				pdu.Type, pdu.Value = gosnmp.IPAddress, string(value)
+			default:
+				pdu.Type, pdu.Value = gosnmp.Integer, value
+			}
+			n.packet.Variables = append(n.packet.Variables, pdu)
+		}
+		s := newSenders([]Sender{{Device: &agent.Device{ID: "a"}, Address: "10.1.0.11:161", Profile: profiles[test.profile].SNMP}}, nil)
+		known, devices := s.match(n, netip.MustParseAddr("10.1.0.11"))
+		trap := n.trap(known)
+		got := fmt.Sprintf("%v %s %s: %s / %s", trap.Severity, trap.Name, trap.About, trap.Text.EN, trap.Text.CS)
+		if got != test.want || trap.Lasts != test.lasts || strings.Join(trap.Clears, " ") != test.clears || len(devices) != 1 {
+			t.Errorf("%s %s:\n%s (lasts %v, clears %v)\nwant\n%s", test.profile, test.oid, got, trap.Lasts, trap.Clears, test.want)
+		}
+	}
+}
+
+// What variables can be, besides texts and numbers.
+type (
+	oid string
+	ip  string
+)

@@ -62,20 +62,25 @@ func hostOf(address string) string {
 	return address
 }
 
-// resolveEvery is how often the names of devices are looked up again.
-const resolveEvery = 5 * time.Minute
+// How often the names of devices are looked up again; soon while one is not
+// found.
+const (
+	resolveEvery = 5 * time.Minute
+	resolveSoon  = 15 * time.Second
+)
 
 // resolve looks up the names of devices until ctx ends.
 func (l *Listener) resolve(ctx context.Context) {
-	tick := time.NewTicker(resolveEvery)
-	defer tick.Stop()
+	again := time.NewTimer(resolveEvery)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.rename:
-		case <-tick.C:
+		case <-again.C:
 		}
+		again.Reset(resolveEvery)
 		s := l.senders.Load()
 		hosts := map[string][]netip.Addr{}
 		for i := range s.all {
@@ -86,6 +91,7 @@ func (l *Listener) resolve(ctx context.Context) {
 			found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 			if err != nil {
 				hosts[host] = s.hosts[host] // what it was; the poll says that it is not found
+				again.Reset(resolveSoon)
 				continue
 			}
 			for _, a := range found {

@@ -1,4 +1,5 @@
-// Package snmp reads devices that speak SNMP: v1, v2c and v3.
+// Package snmp reads devices that speak SNMP, v1, v2c and v3, and hears what
+// they say unasked.
 //
 // A Source is one agent and the profile that says where the agent keeps what.
 // Its first poll surveys the device: it asks for the profile's scalars and
@@ -32,7 +33,11 @@
 // answers from another address than it was asked at is heard, like by net-snmp,
 // from the second request on.
 //
-// Nothing here writes: the package sends GET, GETNEXT and GETBULK.
+// A Listener receives traps and informs, finds out whose they are, and has
+// that device polled: a trap is a hint, and no reading comes of it.
+//
+// Nothing here writes: the package sends GET, GETNEXT and GETBULK, and to whom
+// sends it an inform the response, or the report that version 3 asks for.
 package snmp
 
 import (
