@@ -53,10 +53,11 @@ type Path struct {
 	// Sources are the ids of the generators, or of the UPS units on battery,
 	// that carry the load now.
 	Sources []string `json:"sources,omitempty"`
-	// Runtime is the shortest battery runtime of the UPS units; nil for unknown.
+	// Runtime is the shortest battery runtime of the UPS units, on batteries of
+	// those that carry the load; nil for unknown.
 	Runtime *float64 `json:"runtime_seconds,omitempty"`
-	// Redundant is false when the loss of one more source would cost the load;
-	// Missing then says what is missing, in words.
+	// Redundant is false when something that ought to be in reserve for the load
+	// is not, or is not known to be; Missing then says what, in words.
 	Redundant bool       `json:"redundant"`
 	Missing   []Words    `json:"missing,omitempty"`
 	Severity  Severity   `json:"severity"` // of the worst that is the case

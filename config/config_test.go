@@ -261,6 +261,61 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestReadmeFeeds: the building that the README shows is one, with the sources
+// of its transfer switches told apart.
+func TestReadmeFeeds(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(text), "    # What the demo's facility feeds; profiles and addresses as above.\n")
+	example, _, end := strings.Cut(after, "\n\n")
+	if !ok || !end {
+		t.Fatal("the README shows no building")
+	}
+	site := load(t, "-- site.yaml --\nsite: demo\n"+strings.ReplaceAll("\n"+example, "\n    ", "\n"))
+	ways := map[string]bool{}
+	for _, d := range site.Devices {
+		for _, f := range d.Feeds {
+			ways[d.ID+" "+f.To+" "+f.Input] = true
+		}
+	}
+	for _, want := range []string{"msb ats-1 a", "gen-1 ats-1 b", "ats-1 ats-2 a", "gen-2 ats-2 b", "ups-a servers "} {
+		if !ways[want] {
+			t.Errorf("there is no way %q in %v", want, ways)
+		}
+	}
+	if len(site.Nodes) != 4 || site.Nodes[0].Feeds[0].To != "feed" || site.Nodes[1].Kind != "load" {
+		t.Errorf("nodes: %+v", site.Nodes)
+	}
+}
+
+// TestSourcesOfSwitches: which source of a transfer switch a feeder is.
+func TestSourcesOfSwitches(t *testing.T) {
+	for _, test := range []struct{ nodes, want string }{
+		{"[{id: u, kind: utility, feeds: ats}, {id: g, kind: board, feeds: ats/b}]", "u a, g b"},
+		{"[{id: u, kind: utility, feeds: ats}, {id: v, kind: utility, feeds: ats/a}]", "u b, v a"},
+		{"[{id: u, kind: utility, feeds: ats/b}, {id: bus, kind: board, feeds: ats}]", "u b, bus a"}, // bus is the generator's
+		{"[{id: u, kind: utility, feeds: ats}, {id: bus, kind: board, feeds: ats}]", "u a, bus b"},
+	} {
+		site := load(t, `
+-- site.yaml --
+site: praha-1
+nodes: `+test.nodes+`
+devices:
+  - {id: gen, profile: deepsea-gencomm, modbus: {tcp: 10.1.0.1, unit: 1}`+map[bool]string{true: ", feeds: bus"}[strings.Contains(test.nodes, "bus")]+`}
+  - {id: ats, profile: apc-rack-ats, snmp: {address: 10.1.0.3}}
+`)
+		var got []string
+		for _, n := range site.Nodes {
+			got = append(got, n.ID+" "+n.Feeds[0].Input)
+		}
+		if s := strings.Join(got, ", "); s != test.want {
+			t.Errorf("%s: %s, want %s", test.nodes, s, test.want)
+		}
+	}
+}
+
 // TestOwnProfileOverrides puts a profile in the place of an embedded one.
 func TestOwnProfileOverrides(t *testing.T) {
 	site := load(t, `

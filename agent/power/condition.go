@@ -1,6 +1,7 @@
 package power
 
 import (
+	"slices"
 	"strings"
 
 	"plantroom/agent"
@@ -126,6 +127,11 @@ func (e *evaluation) carriesOn(i int) bool {
 	return len(out) == 0
 }
 
+// flowsFrom reports whether a node is known to be what another stands on.
+func (e *evaluation) flowsFrom(i int, on agent.Supply) bool {
+	return slices.ContainsFunc(e.n.nodes[i].out, func(k int) bool { return e.flow[k] == on })
+}
+
 func (e *evaluation) utility(i int) (agent.NodeState, condition) {
 	switch e.on[i] {
 	case agent.Dead:
@@ -149,7 +155,7 @@ func (e *evaluation) generator(i int) (agent.NodeState, condition) {
 	switch {
 	case f.status == "fault":
 		return agent.Lost, inFault
-	case e.carries(i) == yes:
+	case e.carries(i) == yes, e.carries(i) == unknown && e.flowsFrom(i, agent.Generator):
 		return agent.Abnormal, carrying
 	case f.mode == "off":
 		return agent.Lost, switchedOff

@@ -52,7 +52,6 @@ type facts struct {
 	in, out, mains, a, b tri // whether there is voltage
 	phaseLost            tri // one phase has none, another has
 	flows                tri // whether power goes out
-	short                bool
 }
 
 // Figures are the numbers that a device says.
@@ -65,10 +64,9 @@ type figures struct {
 }
 
 const (
-	liveAC    = 70   // V: below, a conductor is dead
-	liveDC    = 20   // V
-	flowing   = 1000 // W out of a generator: less is what its transformers measure of nothing
-	shortLeft = 300  // s of battery that are alarming on battery
+	liveAC  = 70   // V: below, a conductor is dead
+	liveDC  = 20   // V
+	flowing = 1000 // W out of a generator: less is what its transformers measure of nothing
 )
 
 // A role is what a reading is to the network.
@@ -306,7 +304,6 @@ func (d *device) read(rs []agent.Reading) (f facts, g figures) {
 		f.flows = truth(g.out.v > flowing)
 	}
 	g.runtime, g.used, g.fuel = sums[runtime].total(), sums[used].total(), sums[fuel].total()
-	f.short = g.runtime.ok && g.runtime.v < shortLeft
 	if d.Class == "cooling" && f.mode != "" && (f.status == "running" || f.status == "") {
 		g.freeMode = some(0)
 		if f.mode == "free_cooling" {

@@ -355,3 +355,18 @@ func BenchmarkPath(b *testing.B) {
 	}
 	run("300", p)
 }
+
+// TestBreakerNotSeen: a set whose breaker and power nobody reads carries the
+// board that is live without the mains.
+func TestBreakerNotSeen(t *testing.T) {
+	p := newPlant(t, "u utility Utility > msb\ng generator Generator 1 > msb\nmsb switchboard MSB > ups\nups ups UPS")
+	p.says("g status=running mains_voltage/L1=0 output_voltage/L1=230\nmsb voltage/L1=230\nups " + well)
+	path := p.Path()
+	if path.On != agent.Generator || partOfPath(t, path, "g").Word.EN != "on load" || partOfPath(t, path, "u").State != agent.Lost {
+		t.Errorf("it stands on %v: %+v", path.On, path.Nodes)
+	}
+	p.says("g status=running mains_voltage/L1=230 output_voltage/L1=230")
+	if path := p.Path(); path.On != agent.Mains || partOfPath(t, path, "g").Word.EN != "running" {
+		t.Errorf("with the mains there it stands on %v: %+v", path.On, path.Nodes)
+	}
+}

@@ -521,9 +521,12 @@ func (e *evaluation) supplyBoard(i int) {
 				e.flow[k] = agent.Dead
 			}
 		}
-	case best == agent.Dead && stand == unknown:
-		e.on[i] = agent.NoData
-	case best == agent.Dead && e.live[i] == yes:
+	case best == agent.Dead && stand == unknown && e.live[i] == yes:
+		e.on[i] = agent.Generator // what else
+		for _, k := range v.in {
+			e.flow[k] = e.on[e.n.edges[k].from]
+		}
+	case best == agent.Dead && (stand == unknown || e.live[i] == yes):
 		e.on[i] = agent.NoData
 	case best == agent.NoData && e.live[i] == yes && stand == no:
 		e.on[i] = agent.Mains
