@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -232,6 +231,7 @@ func (s *source) templateFault(n *yaml.Node, err error) {
 		what = part[3] + ": " + what
 	}
 	line, _ := strconv.Atoi(part[1])
+	col, _ := strconv.Atoi(part[2])
 	hint := ""
 	if _, field, ok := strings.Cut(what, "can't evaluate field "); ok {
 		field, _, _ = strings.Cut(field, " ")
@@ -240,8 +240,10 @@ func (s *source) templateFault(n *yaml.Node, err error) {
 			hint = "; did you mean " + near + "?"
 		}
 	}
-	if n.Style&yaml.LiteralStyle != 0 && !strings.Contains(n.Value, "${") { // its lines are those of the file
-		*s.faults = append(*s.faults, Fault{File: s.file, Line: n.Line + line, Text: fmt.Sprintf("template: %s%s", what, hint)})
+	// The lines of a literal block are those of the file, but for their indent.
+	if first := n.Line; n.Style&yaml.LiteralStyle != 0 && !strings.Contains(n.Value, "${") && first+line <= len(s.lines) {
+		indent := len(s.lines[first]) - len(bytes.TrimLeft(s.lines[first], " "))
+		s.fault(&yaml.Node{Line: first + line, Column: indent + 1 + col}, "template: %s%s", what, hint)
 		return
 	}
 	s.fault(n, "template, line %d: %s%s", line, what, hint)

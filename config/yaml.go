@@ -20,6 +20,7 @@ type source struct {
 	file   string
 	faults *Faults
 	expand func(text string) (string, error) // replaces ${env:X} and ${file:P}; nil: text is taken as it stands
+	lines  [][]byte                          // of the file
 }
 
 func (s *source) fault(n *yaml.Node, format string, args ...any) {
@@ -36,6 +37,7 @@ func (s *source) at(n *yaml.Node) string { return fmt.Sprintf("%s:%d:%d", s.file
 // parse returns the document in text, nil (with a fault) when it is not YAML
 // or has nothing in it.
 func (s *source) parse(text []byte) *yaml.Node {
+	s.lines = bytes.Split(text, []byte("\n"))
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	err := dec.Decode(&doc)
