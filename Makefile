@@ -32,8 +32,8 @@ packages: build
 
 lint:
 	@test -z "$$(gofmt -l cmd agent config dashboards drivers testdata)" || { gofmt -d cmd agent config dashboards drivers testdata; exit 1; }
-	go vet ./... ./testdata/peer ./testdata/bench
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... ./testdata/peer ./testdata/bench
+	go vet ./... ./testdata/peer ./testdata/bench ./testdata/browser
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... ./testdata/peer ./testdata/bench ./testdata/browser
 
 # Every parser of foreign bytes for some seconds each: make fuzz TIME=1m. A count is
 # the default, because a time that runs out in mid-input is sometimes called a failure.

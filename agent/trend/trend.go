@@ -157,8 +157,8 @@ type Series struct {
 	Min, Mean, Max []float64
 }
 
-// Hour returns the hour of a point before now, and whether the point is known.
-// The last bucket is the one that now is in.
+// Hour returns the hour of a point before now, and whether the point is known;
+// of one that is not, all gaps. The last bucket is the one that now is in.
 func (s *Store) Hour(device, metric, channel string, now time.Time) (Series, bool) {
 	return s.last(device, metric, channel, now, time.Hour, hourStep, func(s *series) *ring { return &s.hour })
 }
@@ -171,9 +171,9 @@ func (s *Store) Day(device, metric, channel string, now time.Time) (Series, bool
 func (s *Store) last(device, metric, channel string, now time.Time, length, step time.Duration, ring func(*series) *ring) (Series, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.series[key{device, metric, channel}]
-	if found == nil {
-		return Series{}, false
+	found, known := s.series[key{device, metric, channel}]
+	if !known {
+		found = &series{}
 	}
 	n := int(length / step)
 	first := bucketAt(now, step) - int64(n) + 1
@@ -194,7 +194,7 @@ func (s *Store) last(device, metric, channel string, now time.Time, length, step
 		}
 		out.Min[i], out.Mean[i], out.Max[i] = float64(v.min), float64(v.mean), float64(v.max)
 	}
-	return out, true
+	return out, known
 }
 
 // bucketAt returns the number of the bucket that t is in, counted since 1970.

@@ -162,12 +162,12 @@ func (s *Server) trend(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "range is %q; write hour or day", out.Range)
 		return
 	}
-	t, ok := s.options.Trend(out.Device, out.Metric, out.Channel, out.Range == "day")
-	if !ok {
-		refuse(w, http.StatusNotFound, "there is no trend of %s %s %s; those readings of /api/v1/device/ID have one that say so", out.Device, out.Metric, out.Channel)
+	status, known := s.options.Agent.Latest.Of(out.Device)
+	if !known {
+		refuse(w, http.StatusNotFound, "there is no device %s; /api/v1/devices lists them", out.Device)
 		return
 	}
-	status, _ := s.options.Agent.Latest.Of(out.Device)
+	t := s.options.Trend(out.Device, out.Metric, out.Channel, out.Range == "day")
 	for i := range status.Readings {
 		if p := status.Readings[i].Point; p.Metric.Name == out.Metric && p.Channel == out.Channel {
 			out.Unit, out.States = p.Metric.Unit, p.Metric.States

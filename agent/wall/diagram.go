@@ -458,7 +458,7 @@ func (l *layout) route() diagram {
 			edge.Points = line(chain)
 			last := chain[len(chain)-1]
 			first := chain[0]
-			edge.Side = side(last)
+			edge.Side = side(last, first)
 			if outs[ends[0]] == 1 && len(last.to.up) > 1 {
 				edge.Label, edge.Side = [2]float64{round(first.out), float64(first.from.row) + 0.5}, 1
 			} else {
@@ -474,12 +474,19 @@ func (l *layout) route() diagram {
 	return d
 }
 
-// side returns the side of a line's end on which there is room for a figure.
-func side(k *link) int {
-	for _, other := range k.to.up {
-		if other != k && other.in > k.in {
-			return -1
+// side returns the side of a line's end on which there is room for a figure:
+// away from other lines that end at the box, or else from where it comes.
+func side(last, first *link) int {
+	for _, other := range last.to.up {
+		if other != last {
+			if other.in > last.in {
+				return -1
+			}
+			return 1
 		}
+	}
+	if last.in < first.out-0.05 {
+		return -1
 	}
 	return 1
 }

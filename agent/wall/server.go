@@ -49,11 +49,11 @@ type Options struct {
 	Live    *Live  // observes the agent; nil for one that has seen nothing
 
 	// What others know; nil where there is nobody who does.
-	Trend  func(device, metric, channel string, day bool) (Trend, bool) // up to now
-	Path   func() agent.Path                                            // what the building stands on now
-	Events func(agent.EventQuery) []agent.Event                         // newest first
-	Ack    func(id, by string) (agent.Event, error)                     // somebody looks at it
-	Traps  func() (received uint64, dropped map[string]uint64)          // SNMP traps, since they are listened for; by the reason
+	Trend  func(device, metric, channel string, day bool) Trend // the last day or hour; gaps of what is not known
+	Path   func() agent.Path                                    // what the building stands on now
+	Events func(agent.EventQuery) []agent.Event                 // newest first
+	Ack    func(id, by string) (agent.Event, error)             // somebody looks at it
+	Traps  func() (received uint64, dropped map[string]uint64)  // SNMP traps, since they are listened for; by the reason
 }
 
 // A Server answers until it is closed.
@@ -85,7 +85,7 @@ func Listen(o Options) (*Server, error) {
 // serveOn starts a server on l, which it closes in the end.
 func serveOn(l net.Listener, o Options) *Server {
 	if o.Live == nil {
-		o.Live = NewLive()
+		o.Live = NewLive(nil)
 	}
 	s := &Server{options: o, pages: newPages(o.Files), address: l.Addr().String(), done: make(chan struct{}), known: map[[sha256.Size]byte]bool{}}
 	s.stream = &stream{s: s, clients: map[chan []byte]bool{}}

@@ -66,6 +66,8 @@ func Shows(p *agent.Point) bool {
 // the time when it did; a value that could not be read is gone. It is safe for
 // concurrent use.
 type Live struct {
+	band func(*agent.Point) (low, high float64)
+
 	mu      sync.Mutex
 	devices map[string]*entry
 	changes uint64
@@ -85,8 +87,11 @@ type entry struct {
 	text     json.RawMessage // nil since the last change
 }
 
-// NewLive returns one that has seen nothing yet.
-func NewLive() *Live { return &Live{devices: map[string]*entry{}} }
+// NewLive returns one that has seen nothing yet. Band says between which values
+// a point gives no warning, infinite for no bound; it may be nil.
+func NewLive(band func(*agent.Point) (low, high float64)) *Live {
+	return &Live{band: band, devices: map[string]*entry{}}
+}
 
 // Observe sees a poll; it is an agent's observer.
 func (l *Live) Observe(p *agent.Poll) {
@@ -126,7 +131,7 @@ func (l *Live) after(change uint64, known map[string]*agent.Device) ([]json.RawM
 	for _, id := range slices.Sorted(maps.Keys(l.devices)) {
 		if e := l.devices[id]; e.change > change {
 			if e.text == nil {
-				e.text = encoded(e.asJSON())
+				e.text = encoded(e.asJSON(l.allowed))
 			}
 			changed = append(changed, e.text)
 		}
@@ -156,9 +161,30 @@ type liveReading struct {
 	Why         string `json:"why,omitempty"`
 	Raw         string `json:"raw,omitempty"`
 	ChannelName string `json:"channel_name,omitempty"`
+	// Band is, of what makes the climate of a room, what gives no warning: the
+	// least and the greatest value, null for no bound.
+	Band *[2]*float64 `json:"band,omitempty"`
 }
 
-func (e *entry) asJSON() liveJSON {
+// allowed returns the band of a point, nil where it has none.
+func (l *Live) allowed(p *agent.Point) *[2]*float64 {
+	if l.band == nil || p.Metric.Class != "climate" && p.Metric.Class != "cooling" || p.Metric.Kind == agent.State {
+		return nil
+	}
+	low, high := l.band(p)
+	var band [2]*float64
+	for i, v := range []float64{low, high} {
+		if agent.Finite(v) {
+			band[i] = &v
+		}
+	}
+	if band == [2]*float64{} {
+		return nil
+	}
+	return &band
+}
+
+func (e *entry) asJSON(allowed func(*agent.Point) *[2]*float64) liveJSON {
 	out := liveJSON{ID: e.device.ID, Up: e.up, Since: stamp(e.since), Polled: stamp(e.polled), Failures: e.failures, Err: e.err,
 		Read: stamp(e.read), Readings: make(map[string]any, len(e.readings))}
 	for i := range e.readings {
@@ -178,8 +204,8 @@ func (e *entry) asJSON() liveJSON {
 		case r.Quality != agent.Bad:
 			value = r.Value
 		}
-		if r.Quality != agent.Good || r.Raw != "" || p.ChannelName != "" {
-			value = liveReading{value, r.Quality.String(), r.Why, r.Raw, p.ChannelName}
+		if band := allowed(p); r.Quality != agent.Good || r.Raw != "" || p.ChannelName != "" || band != nil {
+			value = liveReading{value, r.Quality.String(), r.Why, r.Raw, p.ChannelName, band}
 		}
 		out.Readings[name] = value
 	}

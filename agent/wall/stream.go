@@ -175,7 +175,7 @@ func (st *stream) look(now time.Time) (news []byte) {
 	}
 	st.stale = st.stale || len(changed) > 0
 	if o.Path != nil && (another || now.Sub(st.pathAt) >= pathEvery && (st.stale || now.Sub(st.beaten) >= beatEvery)) {
-		p := o.Path()
+		p := grouped(o.Path())
 		st.pathAt, st.stale = now, false
 		if text := encoded(asPath(p)); !bytes.Equal(text, st.path) {
 			st.path = text

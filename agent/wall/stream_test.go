@@ -80,7 +80,7 @@ func bubble(t *testing.T, o Options, f func(t *testing.T, a *agent.Agent, st *st
 		b1, s1 := sensorBus("cold-1")
 		b2, _ := sensorBus("cold-2")
 		log := slog.New(slog.DiscardHandler)
-		o.Agent, o.Live, o.Log = agent.New([]*agent.Bus{b1, b2}, nil, log), NewLive(), log
+		o.Agent, o.Live, o.Log = agent.New([]*agent.Bus{b1, b2}, nil, log), NewLive(nil), log
 		o.Agent.Observe(o.Live.Observe)
 		st := &stream{s: &Server{options: o, pages: &pages{version: "abc"}}, clients: map[chan []byte]bool{}}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -301,7 +301,7 @@ func TestStreamOverHTTP(t *testing.T) {
 func BenchmarkStream(b *testing.B) {
 	const devices, walls = 300, 50
 	log := slog.New(slog.DiscardHandler)
-	live := NewLive()
+	live := NewLive(nil)
 	var buses []*agent.Bus
 	var polls []*agent.Poll
 	names := []string{"battery_charge", "battery_runtime", "battery_temperature", "input_voltage", "input_frequency", "input_power", "output_voltage", "output_power", "output_load", "battery_time_used"}

@@ -213,6 +213,11 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 	fmt.Fprintf(&b, "  - {id: monthly, name: Monthly blackout test, kind: blackout, device: gen-1, every: month, day: %d, at: %q,\n", now.Day(), now.Format("15:04"))
 	fmt.Fprintf(&b, "     start_within: %s, load_within: %s, carry: %s, load: 60000, frequency_within: 1, battery_left: 50}\n",
 		short(15*time.Second), short(30*time.Second), short(15*time.Minute))
+	b.WriteString("limits:\n")
+	for _, id := range []string{"climate-cold-1", "climate-cold-2"} {
+		fmt.Fprintf(&b, "  - {metric: climate.temperature, device: %s, warn_low: 18, warn_high: 27, alarm_high: 32}\n", id)
+		fmt.Fprintf(&b, "  - {metric: climate.humidity, device: %s, warn_low: 20, warn_high: 80}\n", id)
+	}
 	const bus = "generators"
 	var devices bytes.Buffer
 	unit := 0

@@ -116,7 +116,7 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	}
 	s.trends = trend.Open(file, wall.Shows, log)
 	s.openLedger(site)
-	s.live = wall.NewLive()
+	s.live = wall.NewLive(s.events.Band)
 	s.agent.Observe(s.trends.Observe)
 	s.agent.Observe(s.live.Observe)
 	if err := s.serveWall(site); err != nil {
@@ -265,13 +265,13 @@ func (s *station) serveWall(site *config.Site) (err error) {
 }
 
 // trend returns the last day or hour of a point.
-func (s *station) trend(device, metric, channel string, day bool) (wall.Trend, bool) {
+func (s *station) trend(device, metric, channel string, day bool) wall.Trend {
 	last := s.trends.Hour
 	if day {
 		last = s.trends.Day
 	}
-	t, ok := last(device, metric, channel, time.Now())
-	return wall.Trend(t), ok
+	t, _ := last(device, metric, channel, time.Now())
+	return wall.Trend(t)
 }
 
 // apply makes a running station that of another configuration. After an error

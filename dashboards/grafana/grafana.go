@@ -24,16 +24,13 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-
-	"plantroom/config"
 )
 
 // Options are what a site's dashboards differ in.
 type Options struct {
-	Site   string         // that is shown first; "": the first by name
-	Source string         // uid of the data source that is used first; "": Grafana's choice
-	Every  time.Duration  // the longest interval between two polls of a device; 0: 5 s, as a configuration has it by default
-	Limits []config.Limit // of the site; nil: those that are usual. Those for all devices are drawn as thresholds
+	Site   string        // that is shown first; "": the first by name
+	Source string        // uid of the data source that is used first; "": Grafana's choice
+	Every  time.Duration // the longest interval between two polls of a device; 0: 5 s, as a configuration has it by default
 }
 
 // A Dashboard is one that is ready to be imported.
@@ -65,9 +62,6 @@ func uid(name string) string { return "plantroom-" + name }
 func Dashboards(o Options) ([]Dashboard, error) {
 	if o.Every == 0 {
 		o.Every = 5 * time.Second
-	}
-	if o.Limits == nil {
-		o.Limits = config.UsualLimits()
 	}
 	var all []Dashboard
 	for _, d := range dashboards {

@@ -1,7 +1,7 @@
 // The air of the rooms, each with its allowed band and its last hour, and what
 // cools it.
 import { state, now } from './live.js';
-import { h, mark, setMark, setText, setClass, fixed, text, Value, DataTime, reading, all, value, freshness } from './show.js';
+import { h, mark, setMark, setText, setClass, fit, fixed, text, Value, DataTime, reading, all, value, freshness } from './show.js';
 import { t, words, stateWord, metricName } from './words.js';
 import { Spark, DayStrip, openChart } from './trend.js';
 import { trendable } from './diagram.js';
@@ -50,10 +50,11 @@ class Tile {
     this.hum = new Value('%', 'humidity');
     this.dew = new Value('Cel', 'dew_point');
     this.name = h('span.nametext');
+    this.air = h('span.air', h('span', { title: t('humidity') }, this.hum.el), h('span.dew', t('dew') + ' ', this.dew.el));
     this.spark = new Spark(d.id, 'temperature', this.channel);
     this.el = h('button.tile', { type: 'button', onclick: () => openChart(d, 'temperature', this.channel, trendable(state.devices.get(d.id) ?? d)) },
       h('span.head', this.name, h('span.flag', this.word, this.mark)), this.temp.el,
-      h('span.air', h('span', { title: t('humidity') }, this.hum.el), h('span.dew', t('dew') + ' ', this.dew.el)), this.spark.el);
+      this.air, this.spark.el);
     this.el.dataset.id = d.id;
   }
   update() {
@@ -67,9 +68,11 @@ class Tile {
     this.hum.set(rh, at, d.every);
     const known = value(dp) ?? (typeof value(r) === 'number' && value(rh) > 0 ? dewPoint(value(r), value(rh)) : undefined);
     this.dew.set(value(dp) === undefined ? known : dp, at, d.every, degrees);
+    fit(this.air, this.el.clientWidth);
     this.spark.setBand(r?.band ?? null);
     let s = d.live?.up ? 'live' : 'unknown', word = d.live && !d.live.up ? t('no answer') : '';
-    if (d.live?.up && r?.quality === 'bad') { s = 'lost'; word = stateWord('bad'); }
+    if (d.live?.up && r?.quality === 'suspect') { s = 'abnormal'; word = t('suspect'); }
+    if (d.live?.up && r?.quality === 'bad') { s = 'lost'; word = t('bad'); }
     const temp = judge(r), humid = judge(rh);
     if (humid) { s = 'abnormal'; word = t(humid === 'high' ? 'too humid' : 'too dry'); }
     if (temp) { s = 'abnormal'; word = t(temp === 'high' ? 'too warm' : 'too cold'); }
@@ -156,8 +159,6 @@ function groupBy(list) {
   return m;
 }
 
-const modeState = { free_cooling: 'live', mixed: 'live', mechanical: 'ready', heating: 'ready' };
-
 // A Unit is a cooling unit.
 class Unit {
   constructor(d, strip, changed) {
@@ -188,8 +189,7 @@ class Unit {
     const mode = value(reading(d, 'mode')), status = value(reading(d, 'status'));
     const runs = status === undefined || status === 'running';
     let s = n ? n.state : !d.live?.up ? 'unknown' : status === 'fault' ? 'lost' : runs ? 'live' : 'ready';
-    if (s === 'live' && runs && mode) s = modeState[mode] === 'live' ? 'live' : 'live';
-    setMark(this.mark, s);
+        setMark(this.mark, s);
     setText(this.word, n ? words(n.word) : !d.live?.up ? t('no answer') : runs && mode ? stateWord(mode) : status ? stateWord(status) : '');
     setClass(this.el, `unit is-${s} mode-${mode ?? 'none'}`);
   }

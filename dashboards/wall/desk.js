@@ -134,7 +134,7 @@ function list() {
     waiting = true;
     setTimeout(() => { waiting = false; for (const r of rows) r.update(); filter(); showAlarms(alarms); }, 200);
   });
-  on('beat', () => { for (const r of rows) r.tick(); });
+  on('second', () => { for (const r of rows) r.tick(); });
 }
 
 // The alarms that last, which somebody may say that they look at.
@@ -227,5 +227,5 @@ function one(id) {
     polled = at;
     load();
   });
-  on('beat', () => { for (const r of rows.values()) r.value.tick(); });
+  on('second', () => { for (const r of rows.values()) r.value.tick(); });
 }

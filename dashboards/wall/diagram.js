@@ -43,7 +43,7 @@ function battery(d, n, load) {
   const draining = n.on === 'batteries' && left !== undefined;
   return {
     big: draining ? ['battery_runtime', ''] : load,
-    more: join(charge !== undefined && `${t('battery')} ${text(charge, '%')}`, !draining && left !== undefined && text(left, 's'), draining && figure(d, 'output_power')),
+    more: join(charge !== undefined && (charge < 99.5 || left === undefined) && text(charge, '%'), draining ? figure(d, 'output_power') : left !== undefined && `${t('battery')} ${text(left, 's')}`),
     charge,
   };
 }
@@ -67,7 +67,7 @@ export class Diagram {
       b.value = new Value('', '', 'span.big');
       b.text = h('span.bigword');
       b.el = h('button.node', { type: 'button', onclick: () => this.open(n.id) },
-        h('span.name', b.name, b.mark), b.value.el, b.text, b.word, b.more, b.gauge, b.from);
+        h('span.name', b.name, b.mark), h('span.line', b.value.el, b.text, b.word), b.more, b.gauge, b.from);
       b.el.dataset.id = n.id;
       this.nodes.set(n.id, b);
     }
@@ -83,9 +83,10 @@ export class Diagram {
   place() {
     const W = this.el.clientWidth, H = this.el.clientHeight;
     if (!W || !state.diagrams.length || !this.nodes.size) return;
+    this.size = [W, H];
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     // The size of a box and of the room below it, in rem, at which all can be read well.
-    const boxW = 12.4, boxH = 6.9, gap = 2.75;
+    const boxW = 12.4, boxH = 5.9, gap = 2.8;
     const fits = state.diagrams.map((d) => ({ d, s: Math.min(W / (d.width * boxW * rem), H / ((d.rows * (boxH + gap) - gap) * rem)) }));
     const { d, s } = fits.reduce((a, b) => (b.s > a.s * 1.02 ? b : a));
     const scale = Math.min(1.3, s);
@@ -97,7 +98,7 @@ export class Diagram {
     const X = (x) => left + x * unit;
     const Y = (y) => { const r = Math.floor(y + 1e-9), f = y - r; return top + r * (bh + between) + (f <= 0.5 ? f * 2 * bh : bh + (f - 0.5) * 2 * between); };
     this.el.style.setProperty('--em', `${em}px`);
-    this.boxW = Math.round(bw);
+    this.scale = `${bw.toFixed(1)} ${em.toFixed(2)}`;
     this.lines.setAttribute('viewBox', `0 0 ${W} ${H}`);
     for (const n of d.nodes) {
       const b = this.nodes.get(n.id);
@@ -132,6 +133,8 @@ export class Diagram {
     const p = state.path;
     if (!p) return;
     if (p.nodes.length !== this.nodes.size || p.nodes.some((n) => !this.nodes.has(n.id)) || p.edges.length !== this.edges.length) this.build();
+    // What else a drawing changes on the page may change the place for this one.
+    else if (this.size && (this.size[0] !== this.el.clientWidth || this.size[1] !== this.el.clientHeight)) this.place();
     for (const n of p.nodes) {
       const b = this.nodes.get(n.id);
       const d = state.devices.get(n.id);
@@ -144,9 +147,11 @@ export class Diagram {
       b.el.dataset.on = n.on;
       setMark(b.mark, n.state);
       const word = words(n.word);
-      setText(b.word, s.word || (!d && n.power == null) ? '' : word);
-      b.word.className = 'word s-' + n.state;
+      // A long word takes the place of the details.
+      const long = word.length > 11;
       const wordBig = s.word || n.state === 'unknown' || (!d && n.power == null);
+      setText(b.word, wordBig || long ? '' : word);
+      b.word.className = 'word s-' + n.state;
       b.value.el.hidden = Boolean(wordBig);
       b.text.hidden = !wordBig;
       setText(b.text, wordBig ? word : '');
@@ -158,17 +163,18 @@ export class Diagram {
           b.metric = [metric, channels.find((c) => reading(d, metric, c) !== undefined) ?? ''];
           b.value.set(metric.endsWith('power') ? total(d, metric) : reading(d, metric, ...channels), d.live?.readAt, d.every);
         } else {
-          b.value.unit = 'W'; b.value.metric = 'power';
+          b.value.unit = 'W'; b.value.metric = 'power'; // of the path
           b.value.set(n.power ?? undefined, time(p.time), 1000);
         }
       }
-      setText(b.more, s.more ?? '');
+      setText(b.more, long && !wordBig ? word : s.more ?? '');
+      b.more.className = 'more' + (long && !wordBig ? ' s-' + n.state : '');
       b.gauge.hidden = s.charge === undefined;
       if (s.charge !== undefined) {
         b.gauge.style.setProperty('--full', `${s.charge}%`);
         b.gauge.className = 'gauge' + (n.on === 'batteries' ? ' draining' : '');
       }
-      if (this.boxW) for (const el of [b.name, b.text, b.word, b.more, b.value.el]) if (!el.hidden) fit(el, this.boxW);
+      if (this.scale) for (const el of [b.name, b.value.el, b.text, b.word, b.more]) if (!el.hidden) fit(el, `${this.scale} ${n.state} ${b.value.b.textContent.length}`);
       const f = d ? freshness(d.live?.readAt ?? NaN, d.every) : 'fresh';
       b.el.classList.toggle('old', f === 'old');
       b.el.classList.toggle('stale', f === 'stale');

@@ -11,15 +11,18 @@ export const state = {
   lost: true, // the agent is not heard
 };
 
-const listeners = { hello: [], change: [], beat: [], lost: [] };
+const listeners = { hello: [], change: [], second: [], lost: [] };
 export const on = (what, f) => listeners[what].push(f);
 const tell = (what) => { for (const f of listeners[what]) f(); };
 
 const silentAfter = 2500; // ms without a message, of which one comes every second
+const brokenAfter = 1500; // ms after the connection broke, in which it may come back
 let heard = -Infinity; // performance.now() of the last message
 let clock = null; // {agent: ms since 1970, at: performance.now(), offset: minutes}
 let source = null;
 let retry = null;
+let broken = Infinity; // performance.now() when the connection broke; Infinity since it has been heard again
+let opened = performance.now();
 
 // now is the agent's time, in ms; NaN before it has been heard.
 export const now = () => clock ? clock.agent + performance.now() - clock.at : NaN;
@@ -71,7 +74,7 @@ const takes = {
   poll(m) { m.devices.forEach(takeLive); tell('change'); },
   path(m) { state.path = m; tell('change'); },
   events(m) { state.events = m; tell('change'); },
-  beat(m) { setClock(m.time); tell('beat'); },
+  beat(m) { setClock(m.time); },
 };
 
 // renew loads the page again when the agent serves another one.
@@ -92,11 +95,16 @@ function connect() {
     mine.addEventListener(name, (e) => {
       if (mine !== source) return;
       heard = performance.now();
+      broken = Infinity;
       take(JSON.parse(e.data));
       if (state.lost) { state.lost = false; tell('lost'); }
     });
   }
-  mine.onerror = () => { if (mine === source) again(1000); };
+  mine.onerror = () => {
+    if (mine !== source) return;
+    broken = Math.min(broken, performance.now());
+    again(1000);
+  };
 }
 
 // again connects anew after a while; many walls that lost the same agent do
@@ -107,10 +115,13 @@ function again(ms) {
   retry ??= setTimeout(connect, ms * (0.7 + 0.6 * Math.random()));
 }
 
+// start connects for as long as the page lives. Every second passes for the page
+// too when the agent is silent: what it shows becomes old.
 export function start() {
   connect();
+  setInterval(() => { if (clock) tell('second'); }, 1000);
   setInterval(() => {
-    const lost = silence() > silentAfter;
+    const lost = silence() > silentAfter || performance.now() - broken > brokenAfter;
     if (lost !== state.lost) { state.lost = lost; tell('lost'); }
     if (lost && source && silence() > 2 * silentAfter && performance.now() - opened > 2 * silentAfter) {
       opened = performance.now();
@@ -118,4 +129,3 @@ export function start() {
     }
   }, 250);
 }
-let opened = performance.now();

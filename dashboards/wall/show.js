@@ -38,7 +38,7 @@ export function fit(el, key) {
   if (el.fitted === is || !el.clientWidth) return;
   el.fitted = is;
   el.style.setProperty('--fit', 1);
-  if (el.scrollWidth > el.clientWidth) el.style.setProperty('--fit', Math.max(0.66, Math.floor(98 * el.clientWidth / el.scrollWidth) / 100));
+  if (el.scrollWidth > el.clientWidth) el.style.setProperty('--fit', Math.max(0.66, Math.floor(97 * el.clientWidth / el.scrollWidth) / 100));
 }
 
 // The shape of each state, in a square of 16.
@@ -160,6 +160,7 @@ export class Value {
       } else setText(this.b, stateWord(r.value));
     }
     if (Number.isFinite(at)) this.el.dataset.at = at;
+    this.el.dataset.metric = this.metric;
     this.format = format;
     this.tick();
   }

@@ -72,7 +72,7 @@ export class Spark {
 export class DayStrip {
   constructor(device, onShare) {
     this.device = device; this.onShare = onShare;
-    this.el = svg('svg', { class: 'strip', viewBox: '0 0 1440 40', preserveAspectRatio: 'none', role: 'img' });
+    this.el = svg('svg', { class: 'strip', viewBox: '0 0 1440 40', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${t('mode over the day')}: ${t('no data')}` });
     everyMinute(this.el, () => this.load());
   }
   async load() {
@@ -174,7 +174,8 @@ function draw(UPlot, plot, d) {
   const say = (v) => v == null ? '–' : d.states ? stateWord(d.states[Math.round(v)] ?? 'unknown') : text(v, unit, d.metric);
   const x = d.mean.map((_, i) => (d.fromAt + i * d.stepMs) / 1000);
   const at = (s) => (d.range === 'day' && !sameDay(s * 1000, now()) ? dayText(s * 1000) + ' ' : '') + clockText(s * 1000, d.range === 'hour');
-  const line = { width: 2.5, stroke: color('--live-line'), value: (_, v) => say(v), paths: d.states ? UPlot.paths.stepped({ align: 1 }) : undefined };
+  const alone = (u, i) => { const v = u.data[i]; return v.flatMap((y, k) => (y != null && v[k - 1] == null && v[k + 1] == null ? [k] : [])); };
+  const line = { width: 2.5, points: { show: true, size: 5, filter: alone }, stroke: color('--live-line'), value: (_, v) => say(v), paths: d.states ? UPlot.paths.stepped({ align: 1 }) : undefined };
   const edge = { width: 0, stroke: color('--info'), points: { show: false }, value: (_, v) => say(v) };
   const series = [{ label: t('time'), value: (_, v) => v == null ? '–' : at(v) }];
   const data = [x];
@@ -194,9 +195,22 @@ function draw(UPlot, plot, d) {
     scales: { x: { time: false, range: [x[0], x[x.length - 1]] }, y: d.states ? { range: [-0.2, d.states.length - 0.8] } : { range: (_, lo, hi) => pad(lo, hi, unit) } },
     axes: [
       { ...axis, values: (_, ticks) => ticks.map((s) => clockText(s * 1000, false)), incrs: [300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600], space: 90 },
-      { ...axis, size: d.states ? 140 : 84, splits: d.states ? () => d.states.map((_, i) => i) : undefined, values: (_, ticks) => ticks.map(say) },
+      { ...axis, size: d.states ? 140 : 84, splits: d.states ? () => d.states.map((_, i) => i) : undefined, values: (_, ticks) => d.states ? ticks.map(say) : ticksOf(ticks, unit, d.metric) },
     ],
   }, data, plot);
+}
+
+// ticksOf are the figures beside an axis: all in the same unit, with as many
+// decimals as tell them apart.
+function ticksOf(ticks, unit, metric) {
+  if (unit === 's') return ticks.map((v) => text(v, unit, metric));
+  const most = Math.max(...ticks.map(Math.abs));
+  const [, symbol] = parts(most, unit, metric);
+  const base = parts(1, unit, metric)[1];
+  const factor = symbol === base ? 1 : { k: 1e3, M: 1e6, G: 1e9 }[symbol[0]] ?? 1;
+  const step = Math.abs((ticks[1] ?? 1) - (ticks[0] ?? 0)) / factor;
+  const decimals = Math.max(0, Math.min(4, Math.ceil(-Math.log10(step) - 1e-9)));
+  return ticks.map((v) => `${fixed(v / factor, decimals)}\u202f${symbol}`.trim());
 }
 
 function pad(lo, hi, unit) {

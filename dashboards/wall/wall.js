@@ -79,9 +79,10 @@ main.append(power.el, h('div.side', climate.el, cooling.el), h('div.foot', event
 
 let view = '';
 function show(next) {
-  if (view === next) return;
   view = next;
-  document.body.dataset.view = view;
+  // Where no path is known there is no power to be shown.
+  const seen = state.hello && !state.path ? 'climate' : view;
+  if (document.body.dataset.view !== seen) document.body.dataset.view = seen;
 }
 show(rotate ? 'all' : first);
 if (rotate) {
@@ -93,12 +94,8 @@ if (rotate) {
   }, Math.max(3, rotate) * 1000);
 }
 
-let drawn = false;
 function draw() {
-  drawn = false;
-  if (!state.hello) return;
-  power.diagram.update();
-  power.el.hidden = !state.path;
+  show(view);
   const site = [...state.devices.values()].find((d) => d.class === 'site');
   for (const f of power.figures) {
     const r = reading(site, f.metric);
@@ -110,12 +107,11 @@ function draw() {
   cooling.update();
   showEvents();
   showKnown();
+  power.diagram.update(); // last: by now it has the place that it will have
 }
-// One drawing for all that came together; a tab that nobody sees draws too, or
-// it would be wrong for a moment when somebody does.
-on('change', () => { if (!drawn) { drawn = true; setTimeout(draw, 20); } });
+on('change', draw);
 on('hello', () => power.diagram.nodes.clear());
-on('beat', () => {
+on('second', () => {
   const at = now();
   power.diagram.tick(); power.time.tick(at); climate.tick(at); cooling.tick(at);
   for (const f of power.figures) f.v.tick(at);

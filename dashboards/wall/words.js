@@ -32,10 +32,11 @@ const cs = {
   'device': 'zařízení', 'state': 'stav', 'room': 'místnost', 'class': 'druh', 'readings': 'údaje', 'age': 'stáří', 'last error': 'poslední chyba', 'search': 'hledat', 'all rooms': 'všechny místnosti', 'all classes': 'všechny druhy',
   'only what needs attention': 'jen co vyžaduje pozornost', 'shown': 'zobrazeno', 'answers': 'odpovídá', 'silent': 'neodpovídá', 'not polled yet': 'zatím nečteno', 'active alarms': 'trvající poplachy', 'acknowledge': 'potvrdit', 'acknowledged by': 'potvrdil(a)',
   'your name': 'vaše jméno', 'print': 'tisk', 'all devices': 'všechna zařízení', 'there is no such device': 'takové zařízení není', 'profile': 'profil', 'polled every': 'čteno každých', 'last answer': 'poslední odpověď', 'failed polls': 'neúspěšných čtení', 'next try': 'další pokus',
-  'reading': 'údaj', 'channel': 'kanál', 'value': 'hodnota', 'quality': 'kvalita', 'last hour': 'poslední hodina', 'good': 'dobrá', 'suspect': 'podezřelá', 'bad': 'nepřečteno', 'feeds': 'napájí', 'labels': 'štítky', 'nothing fits': 'nic neodpovídá',
+  'reading': 'údaj', 'channel': 'kanál', 'value': 'hodnota', 'quality': 'kvalita', 'last hour': 'poslední hodina', 'good': 'dobrá', 'suspect': 'podezřelé', 'bad': 'nepřečteno', 'feeds': 'napájí', 'labels': 'štítky', 'nothing fits': 'nic neodpovídá',
   'it was not acknowledged': 'nepotvrdilo se', 'lasts': 'trvá', 'device says': 'zařízení hlásí',
 };
-export const t = (en) => lang === 'cs' ? cs[en] ?? en : en;
+const en = { bad: 'not read' };
+export const t = (key) => (lang === 'cs' ? cs : en)[key] ?? key;
 
 // The metrics of the catalogue: [unit, Czech, English where it is not the name].
 export const metrics = {
@@ -66,7 +67,7 @@ export const metrics = {
   source_a_status: ['', 'stav zdroje A', 'source A'], source_a_voltage: ['V', 'napětí zdroje A', 'source A voltage'], source_b_frequency: ['Hz', 'kmitočet zdroje B', 'source B frequency'], source_b_status: ['', 'stav zdroje B', 'source B'],
   source_b_voltage: ['V', 'napětí zdroje B', 'source B voltage'], starter_battery_voltage: ['V', 'napětí startovací baterie'], starts: ['', 'starty'], status: ['', 'stav'], suction_pressure: ['Pa', 'sací tlak'],
   suction_temperature: ['Cel', 'sací teplota'], supply: ['', 'napájení'], supply_air_humidity: ['%', 'vlhkost přívodu'], supply_air_temperature: ['Cel', 'teplota přívodu'], supply_water_temperature: ['Cel', 'teplota přívodní vody'],
-  temperature: ['Cel', 'teplota'], transfers: ['', 'přepnutí'], up: ['', 'odpovídá', 'answers'], valve_position: ['%', 'poloha ventilu'], voltage: ['V', 'napětí'], voltage_thd: ['%', 'zkreslení napětí (THD)', 'voltage THD'],
+  temperature: ['Cel', 'teplota'], transfers: ['', 'přepnutí'], traps_dropped: ['', 'zahozené trapy', 'dropped traps'], traps_received: ['', 'přijaté trapy', 'received traps'], up: ['', 'odpovídá', 'answers'], valve_position: ['%', 'poloha ventilu'], voltage: ['V', 'napětí'], voltage_thd: ['%', 'zkreslení napětí (THD)', 'voltage THD'],
   water_flow: ['L/min', 'průtok vody'], water_leak: ['', 'únik vody'],
 };
 

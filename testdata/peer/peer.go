@@ -186,3 +186,18 @@ func Listening(address string) func() bool {
 		return true
 	}
 }
+
+// NeedFile returns a file that .ci/peers fetches into the checkout's .cache.
+// Where there is none it does as Need does.
+func NeedFile(t testing.TB, name, install string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(Root(), ".cache", name))
+	if err == nil {
+		return text
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing: %s", name, install)
+	}
+	t.Skipf("%s is missing: %s", name, install)
+	return nil
+}

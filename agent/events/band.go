@@ -1,0 +1,14 @@
+package events
+
+import "plantroom/agent"
+
+// Band returns the values of a point between which there is no warning;
+// infinite where there is no bound.
+func (e *Engine) Band(p *agent.Point) (low, high float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if b := e.limits.bounds(p); b != nil {
+		return b.lows[0], b.highs[0]
+	}
+	return -Unbounded, Unbounded
+}

@@ -1,0 +1,720 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"plantroom/agent"
+	"plantroom/agent/wall"
+	"plantroom/config"
+	"plantroom/dashboards"
+	"plantroom/testdata/browser"
+	"plantroom/testdata/peer"
+)
+
+// What a page of the wall shows at one moment.
+type shownWall struct {
+	Headline, Tone string
+	PathAt         int64 // ms since 1970
+	Nodes          []struct {
+		ID, State, On, Word string
+		Value               *shownValue
+	}
+	Edges []struct{ Edge, On, Watts, Text string }
+	Tiles []struct {
+		ID     string
+		Values []shownValue
+	}
+	Units []struct {
+		ID, Class string
+		Values    []shownValue
+	}
+}
+
+// A shownValue is what people read, and what it was made from.
+type shownValue struct {
+	Metric, Value, Text string
+	At                  int64
+}
+
+const lookAtWall = `(() => {
+	const values = (el) => [...el.querySelectorAll('.v')].filter((v) => !v.hidden && v.dataset.value !== undefined)
+		.map((v) => ({Metric: v.dataset.metric, Value: v.dataset.value, Text: v.querySelector('b').textContent, At: Number(v.dataset.at)}));
+	const all = (q, f) => [...document.querySelectorAll(q)].map(f);
+	return {
+		Headline: document.querySelector('h1').textContent, Tone: document.querySelector('header').dataset.tone, PathAt: Number(document.querySelector('header').dataset.at),
+		Nodes: all('.node', (n) => ({ID: n.dataset.id, State: n.dataset.state, On: n.dataset.on, Word: n.querySelector('.word').textContent || n.querySelector('.bigword').textContent, Value: values(n)[0] ?? null})),
+		Edges: all('.edge', (e) => ({Edge: e.dataset.edge, On: e.dataset.on, Watts: document.querySelector('.watts[data-edge="' + e.dataset.edge + '"]').dataset.value ?? '', Text: document.querySelector('.watts[data-edge="' + e.dataset.edge + '"]').textContent})),
+		Tiles: all('.tile', (n) => ({ID: n.dataset.id, Values: values(n)})),
+		Units: all('.unit', (n) => ({ID: n.dataset.id, Class: n.className, Values: values(n)})),
+	};
+})()`
+
+// A published is a device's state as MQTT has it.
+type published struct {
+	at       int64 // ms since 1970
+	readings map[string]struct {
+		Value float64
+		State string
+	}
+}
+
+// number returns a reading, or the sum of its phases.
+func (p *published) number(metric string) (float64, bool) {
+	if r, ok := p.readings[metric]; ok {
+		return r.Value, true
+	}
+	sum, any := 0.0, false
+	for _, phase := range []string{"L1", "L2", "L3"} {
+		if r, ok := p.readings[metric+"/"+phase]; ok {
+			sum, any = sum+r.Value, true
+		}
+	}
+	return sum, any
+}
+
+// publishedStates reads what came over MQTT.
+func publishedStates(t *testing.T, lines []string) map[string][]published {
+	t.Helper()
+	all := map[string][]published{}
+	for _, line := range lines {
+		topic, payload, _ := strings.Cut(line, " ")
+		id := strings.TrimPrefix(topic, "plantroom/demo/")
+		if strings.Contains(id, "/") || id == "event" || id == "alarms" {
+			continue
+		}
+		var m struct {
+			Time     time.Time
+			Readings map[string]struct {
+				Value float64
+				State string
+			}
+		}
+		if err := json.Unmarshal([]byte(payload), &m); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		all[id] = append(all[id], published{m.Time.UnixMilli(), m.Readings})
+	}
+	return all
+}
+
+// states returns what a device said last at a time.
+func lastAt(all []published, at int64) *published {
+	var last *published
+	for i := range all {
+		if all[i].at <= at {
+			last = &all[i]
+		}
+	}
+	return last
+}
+
+var shownForm = regexp.MustCompile(`^(-?\d+)(?:\.(\d+))?\s*(\D*)$`)
+
+// shows reports whether a text is what a value in SI units is shown as: it may
+// differ by half of its last digit.
+func shows(text string, v float64) bool {
+	part := shownForm.FindStringSubmatch(strings.TrimSpace(text))
+	if part == nil {
+		return false
+	}
+	n, err := strconv.ParseFloat(part[1]+"."+part[2]+"0", 64)
+	scale := map[byte]float64{'k': 1e3, 'M': 1e6, 'h': 3600}
+	factor := 1.0
+	switch unit := strings.TrimSpace(part[3]); {
+	case unit == "min":
+		factor = 60
+	case unit == "h":
+		factor = 3600
+	case len(unit) > 1 && scale[unit[0]] > 0:
+		factor = scale[unit[0]]
+	}
+	return err == nil && math.Abs(n*factor-v) <= factor*0.5*math.Pow(10, -float64(len(part[2])))+1e-6
+}
+
+// TestShows tries the test's own ruler.
+func TestShows(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		v    float64
+		want bool
+	}{
+		{"231V", 231.4, true}, {"231V", 231.6, false}, {"42.9\u202fkW", 42871, true}, {"42.9 kW", 42800, false}, {"1.88kW", 1884.9, true},
+		{"11min", 660, true}, {"21.3°", 21.26, true}, {"0W", 0, true}, {"off", 0, false}, {"-6.00A", -6, true}, {"–", 0, false},
+	} {
+		if shows(c.text, c.v) != c.want {
+			t.Errorf("%q for %g", c.text, c.v)
+		}
+	}
+}
+
+// TestWallShowsWhatMQTTSays: in each of the demo's scenarios the sentence, the
+// lit path and every figure are those of the devices' states over MQTT at that
+// very moment; no page complains or asks another host.
+func TestWallShowsWhatMQTTSays(t *testing.T) {
+	t.Parallel()
+	chromium := browser.Start(t)
+	const onGenerator = `document.querySelector('h1').textContent.startsWith('ON GENERATOR 1') && !document.querySelector('.unit.is-lost') &&
+		document.querySelector('[data-edge="ups-a>servers"]').dataset.on === 'generator' && document.querySelector('[data-edge="ups-b>servers"]').dataset.on === 'generator'`
+	for _, c := range []struct {
+		scenario, speed string
+		until           string // JavaScript
+		headline, tone  string
+		supply          string // of the servers
+		faulty          string // a cooling unit
+	}{
+		{"calm", "1", `document.querySelector('header').dataset.tone === 'live'`, "On mains. Both UPS healthy", "live", "mains", ""},
+		{"mains-failure", "10", onGenerator, "ON GENERATOR 1 since ", "", "generator", ""},
+		{"monthly-test", "20", onGenerator, "ON GENERATOR 1 since ", "", "generator", ""},
+		{"cooling-failure", "10", `document.querySelector('.unit[data-id=cooling-1].is-lost')`, "On mains. ", "", "mains", "cooling-1"},
+	} {
+		t.Run(c.scenario, func(t *testing.T) {
+			t.Parallel()
+			out, _ := startDemo(t, "--scenario", c.scenario, "--speed", c.speed, "--every", "200ms")
+			out.await(t, "all 19 devices are up", 20*time.Second)
+			at := regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+			broker := regexp.MustCompile(`mosquitto_sub -h (\S+) -p (\S+) `).FindStringSubmatch(out.String())
+			lines := peer.Subscribe(t, "-h", broker[1], "-p", broker[2], "-t", "plantroom/demo/+")
+			p := chromium.Open(t, "http://"+at+"/?lang=en", 1920, 1080)
+			p.Until("the wall shows "+c.scenario, `document.querySelector('.node') && `+c.until)
+			p.Until("all figures are there", `[...document.querySelectorAll('.node')].length >= 11 && document.querySelectorAll('.tile').length === 8`)
+			w := browser.Eval[shownWall](p, lookAtWall)
+			p.Shoot(c.scenario, false)
+			if !strings.HasPrefix(w.Headline, c.headline) || c.tone != "" && w.Tone != c.tone {
+				t.Errorf("headline %q, tone %s", w.Headline, w.Tone)
+			}
+			var all map[string][]published
+			peer.Until(t, "MQTT has said what the wall shows", func() bool {
+				all = publishedStates(t, lines())
+				for _, states := range all {
+					if states[len(states)-1].at <= w.PathAt && len(states) > 1 && states[len(states)-1].at < w.PathAt-11000 {
+						return false
+					}
+				}
+				last := all["ups-a"]
+				return len(all) >= 19 && len(last) > 0 && last[len(last)-1].at > w.PathAt
+			})
+			figures := 0
+			check := func(id string, v shownValue) {
+				t.Helper()
+				// The dew point of a sensor that says none is worked out.
+				i := slices.IndexFunc(all[id], func(p published) bool { return p.at == v.At })
+				if i < 0 {
+					t.Errorf("%s %s is %s of a time that MQTT does not know: %d", id, v.Metric, v.Text, v.At)
+					return
+				}
+				want, ok := all[id][i].number(v.Metric)
+				for key, r := range all[id][i].readings {
+					if name, _, _ := strings.Cut(key, "/"); !ok && name == v.Metric {
+						want, ok = r.Value, true
+					}
+					if name, _, _ := strings.Cut(key, "/"); name == v.Metric && strings.HasPrefix(v.Metric, "fan") {
+						want = max(want, r.Value)
+					}
+				}
+				if !ok && v.Metric == "dew_point" {
+					return
+				}
+				shown, err := strconv.ParseFloat(v.Value, 64)
+				phase := all[id][i].readings[v.Metric+"/L1"].Value
+				if err != nil || shown != want && shown != phase {
+					t.Errorf("%s %s: the wall has %s, MQTT %g", id, v.Metric, v.Value, want)
+				}
+				if !shows(v.Text, shown) && !(v.Text == "off" && shown == 0) {
+					t.Errorf("%s %s: %q for %g", id, v.Metric, v.Text, shown)
+				}
+				figures++
+			}
+			for _, n := range w.Nodes {
+				if n.Value != nil && len(all[n.ID]) > 0 {
+					check(n.ID, *n.Value)
+				}
+			}
+			for _, tile := range w.Tiles {
+				for _, v := range tile.Values {
+					check(tile.ID, v)
+				}
+			}
+			for _, u := range w.Units {
+				for _, v := range u.Values {
+					check(u.ID, v)
+				}
+				if (u.ID == c.faulty) != strings.Contains(u.Class, "is-lost") {
+					t.Errorf("%s is shown as %s", u.ID, u.Class)
+				}
+			}
+			if figures < 30 {
+				t.Errorf("only %d figures were compared", figures)
+			}
+			said := func(id, metric string) string {
+				p := lastAt(all[id], w.PathAt)
+				if p == nil {
+					return ""
+				}
+				return p.readings[metric].State
+			}
+			lit := map[string]string{}
+			for _, e := range w.Edges {
+				lit[e.Edge] = e.On
+				if e.Watts != "" && e.Text != "" {
+					if v, _ := strconv.ParseFloat(e.Watts, 64); !shows(e.Text, v) {
+						t.Errorf("%s carries %q for %s W", e.Edge, e.Text, e.Watts)
+					}
+				}
+			}
+			want := map[string]string{"msb>ats-1": "dead", "gen-1>ats-1": "dead", "gen-2>ats-2": "dead", "ats-1>ats-2": c.supply, "ats-2>ups-a": c.supply, "ups-a>servers": c.supply, "ups-b>servers": c.supply}
+			switch said("ats-1", "selected_source") {
+			case "a":
+				want["msb>ats-1"] = "mains"
+			case "b":
+				want["gen-1>ats-1"] = "generator"
+			}
+			if said("ups-a", "status") != "online" || said("ups-b", "status") != "online" {
+				t.Errorf("MQTT: ups-a %s, ups-b %s", said("ups-a", "status"), said("ups-b", "status"))
+			}
+			for edge, on := range want {
+				if lit[edge] != on {
+					t.Errorf("%s is lit by %q, want %s", edge, lit[edge], on)
+				}
+			}
+			if c.faulty != "" && said(c.faulty, "status") != "fault" {
+				t.Errorf("MQTT: %s is %s", c.faulty, said(c.faulty, "status"))
+			}
+			if got := p.Hosts(); !slices.Equal(got, []string{at}) {
+				t.Errorf("the wall asked %v", got)
+			}
+			if got := p.Complaints(); got != nil {
+				t.Errorf("the wall complains: %v", got)
+			}
+		})
+	}
+}
+
+// TestWallSaysThatTheAgentIsGone: within 3 s of its death, and comes back to
+// life with it, without being loaded again.
+func TestWallSaysThatTheAgentIsGone(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	l.Close()
+	start := demoProcess(t, "--wall", at)
+	demo := start()
+	p := browser.Start(t).Open(t, "http://"+at+"/?lang=en", 1920, 1080)
+	p.Forgive("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+	p.Until("the wall is alive", `document.querySelector('.node') && !document.documentElement.classList.contains('is-lost')`)
+	browser.Eval[bool](p, `(() => {
+		window.lostAt = 0;
+		new MutationObserver(() => { if (document.documentElement.classList.contains('is-lost')) window.lostAt ||= Date.now(); }).observe(document.documentElement, {attributes: true});
+		return true;
+	})()`)
+	killed := time.Now()
+	demo.Process.Kill()
+	p.Until("the wall is grey", `window.lostAt`)
+	if took := browser.Eval[int64](p, `window.lostAt`) - killed.UnixMilli(); took > 3000 {
+		t.Errorf("the wall said after %d ms that the agent is gone", took)
+	}
+	if bar := browser.Eval[string](p, `document.querySelector('.lostbar').textContent`); !strings.Contains(bar, "CONNECTION TO THE AGENT LOST") {
+		t.Errorf("the bar says %q", bar)
+	}
+	if filter := browser.Eval[string](p, `getComputedStyle(document.querySelector('main')).filter`); !strings.Contains(filter, "grayscale(1)") {
+		t.Errorf("what is old has the filter %q", filter)
+	}
+	p.Until("a value is marked as old", `document.querySelector('.v.old .age:not([hidden])')`)
+	p.Shoot("lost", false)
+	demo.Wait()
+	start()
+	p.Until("the wall is alive again, and was not loaded again", `window.lostAt && !document.documentElement.classList.contains('is-lost')`)
+	p.Until("the figures are fresh", `!document.querySelector('.v.old, .v.stale') && document.querySelector('.livetext').textContent.includes('live')`)
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the wall complains: %v", got)
+	}
+}
+
+// demoProcess returns what starts a demo as a process of its own.
+func demoProcess(t *testing.T, args ...string) func() *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "plantroom") // see TestMain
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	return func() *exec.Cmd {
+		cmd := exec.Command(program, append([]string{"demo", "--mqtt", "127.0.0.1:0"}, args...)...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait()
+		})
+		return cmd
+	}
+}
+
+// A saying device says what it is told to.
+type saying struct {
+	mu       sync.Mutex
+	readings []agent.Reading
+	err      error
+}
+
+func (s *saying) Poll(_ context.Context, dst []agent.Reading) ([]agent.Reading, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(dst, s.readings...), s.err
+}
+func (s *saying) Probe(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.err }
+func (s *saying) Close() error                { return nil }
+func (s *saying) say(err error, rs ...agent.Reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.readings = err, rs
+}
+
+// saySensors runs an agent of climate sensors.
+func saySensors(t *testing.T, ids ...string) (a *agent.Agent, live *wall.Live, said map[string]*saying, points map[string]*agent.Point) {
+	t.Helper()
+	said, points = map[string]*saying{}, map[string]*agent.Point{}
+	var buses []*agent.Bus
+	for _, id := range ids {
+		d := &agent.Device{ID: id, Name: id, Class: "climate", Every: 100 * time.Millisecond, Labels: []agent.Label{{Name: "room", Value: "hall"}}}
+		points[id] = &agent.Point{Device: d, Metric: config.Lookup("climate", "temperature")}
+		said[id] = &saying{readings: []agent.Reading{points[id].Measured(21.5)}}
+		b := agent.NewBus(id)
+		b.Add(d, said[id], config.Lookup("climate", "up"), config.Lookup("climate", "poll_duration"))
+		buses = append(buses, b)
+	}
+	a = agent.New(buses, nil, slog.New(slog.DiscardHandler))
+	live = wall.NewLive(func(p *agent.Point) (low, high float64) {
+		if p.Device.ID == "warm" {
+			return 18, 21
+		}
+		return math.Inf(-1), math.Inf(1)
+	})
+	a.Observe(live.Observe)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return a, live, said, points
+}
+
+func noTrend(string, string, string, bool) wall.Trend { return wall.Trend{Step: time.Minute} }
+
+// TestWallShowsHowGoodAValueIs: good, suspect, bad, out of its band and old are
+// unlike each other, and none of them by its colour alone.
+func TestWallShowsHowGoodAValueIs(t *testing.T) {
+	t.Parallel()
+	a, live, said, points := saySensors(t, "good", "suspect", "bad", "warm", "silent")
+	s, err := wall.Listen(wall.Options{Listen: "127.0.0.1:0", Agent: a, Live: live, Files: dashboards.Wall(), Site: "praha-1", Trend: noTrend, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	said["suspect"].say(nil, points["suspect"].Measured(850))
+	said["bad"].say(nil, points["bad"].Failed(errors.New("illegal data address")))
+	p := browser.Start(t).Open(t, "http://"+s.Addr()+"/?lang=en", 1920, 1080)
+	p.Until("all sensors are shown", `document.querySelectorAll('.tile').length >= 4`)
+	p.Until("the last value of the one that will be silent", `document.querySelector('.tile[data-id=silent] .temp')?.textContent.startsWith('21.5')`)
+	said["silent"].say(agent.ErrUnreachable)
+	p.Until("what is silent is marked", `document.querySelector('.tile[data-id=silent] .temp.old')`)
+	type look struct{ Class, Text, Word, Decoration, Title string }
+	looks := browser.Eval[map[string]look](p, `Object.fromEntries([...document.querySelectorAll('.tile')].map((tile) => {
+		const v = tile.querySelector('.temp'), b = v.querySelector('b');
+		return [tile.dataset.id, {Class: v.className, Text: b.textContent, Word: tile.querySelector('em').textContent, Decoration: getComputedStyle(b).textDecorationLine, Title: v.title}];
+	}))`)
+	for id, want := range map[string]look{
+		"good":    {"temp v", "21.5°C", "", "none", ""},
+		"suspect": {"temp v suspect", "850.0°C", "suspect", "underline", "850 Cel is outside -50..150"},
+		"bad":     {"temp v bad", "✕", "not read", "none", "illegal data address"},
+		"warm":    {"temp v", "21.5°C", "too warm", "none", ""},
+		"silent":  {"temp v old", "21.5°C", "no answer", "none", ""},
+	} {
+		if looks[id] != want {
+			t.Errorf("%s looks like %+v, want %+v", id, looks[id], want)
+		}
+	}
+	p.Shoot("quality", false)
+	// A minute is too long to wait for: what decides is asked instead.
+	got := browser.Eval[string](p, `import(document.querySelector('link[rel=icon]').href.replace('icon.svg', 'show.js')).then(({freshness}) =>
+		[[1000, 1000], [3400, 1000], [3600, 1000], [59000, 1000], [61000, 1000], [61000, 60000], [400000, 60000], [NaN, 1000]].map(([age, every]) => freshness(5e6 - age, every, 5e6)).join(' '))`)
+	if got != "fresh fresh old old stale fresh stale fresh" {
+		t.Errorf("freshness: %s", got)
+	}
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the wall complains: %v", got)
+	}
+}
+
+// TestWallIsRenewedWithTheAgent: an agent with other pages makes those that are
+// open load themselves again, once.
+func TestWallIsRenewedWithTheAgent(t *testing.T) {
+	t.Parallel()
+	a, live, _, _ := saySensors(t, "good")
+	o := wall.Options{Listen: "127.0.0.1:0", Agent: a, Live: live, Files: dashboards.Wall(), Trend: noTrend, Log: slog.New(slog.DiscardHandler)}
+	s, err := wall.Listen(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := browser.Start(t).Open(t, "http://"+s.Addr()+"/", 1920, 1080)
+	p.Forgive("ERR_")
+	p.Until("the wall is alive", `document.querySelector('.tile')`)
+	first := browser.Eval[string](p, `document.querySelector('meta[name=assets]').content`)
+	o.Listen = s.Addr()
+	s.Close()
+	other := fstest.MapFS{"news.js": {Data: []byte("// news\n")}}
+	err = fs.WalkDir(o.Files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(o.Files, name)
+		other[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Files = other
+	if s, err = wall.Listen(o); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p.Until("the wall is another", fmt.Sprintf(`document.querySelector('meta[name=assets]')?.content !== %q && document.querySelector('.tile')`, first))
+}
+
+// TestWallFits: one screen without scrolling and without a figure cut off, from
+// a small screen to a large one, in both languages; a phone scrolls down only.
+// The pictures are for people to look at.
+func TestWallFits(t *testing.T) {
+	t.Parallel()
+	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "10", "--every", "200ms")
+	out.await(t, "all 19 devices are up", 20*time.Second)
+	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+	p := browser.Start(t).Open(t, base+"/?lang=en", 1920, 1080)
+	p.Until("the generator carries", `document.querySelector('h1').textContent.startsWith('ON GENERATOR 1')`)
+	const cut = `(() => {
+		const bad = [];
+		const root = document.documentElement;
+		if (root.scrollHeight > innerHeight + 1 || root.scrollWidth > innerWidth + 1) bad.push('the page is ' + root.scrollWidth + 'x' + root.scrollHeight);
+		for (const el of document.querySelectorAll('h1, .detail, .clock, .livetext, .node .v, .node .bigword, .node .word, .node .more, .tile .v, .unit .v, .kpi, .datatime, ol.events time')) {
+			const r = el.getBoundingClientRect();
+			if (!r.width || el.offsetParent === null) continue;
+			let box = el.parentElement;
+			while (box && !box.matches('.node, .tile, .unit, section, header')) box = box.parentElement;
+			const b = box.getBoundingClientRect();
+			if (el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline' || r.right > b.right + 1 || r.bottom > b.bottom + 1 || r.left < b.left - 1 || r.top < b.top - 1)
+				bad.push((box.dataset.id ?? box.className) + ' ' + el.className + ': ' + el.textContent);
+		}
+		// Lines begin and end at the boxes that they are between.
+		const lines = document.querySelector('.lines');
+		for (const edge of document.querySelectorAll('.edge')) {
+			if (edge.getBoundingClientRect().width + edge.getBoundingClientRect().height === 0) continue;
+			const [from, to] = edge.dataset.edge.split('>').map((id) => document.querySelector('.node[data-id="' + id + '"]').getBoundingClientRect());
+			const at = (l) => { const p = edge.getPointAtLength(l); return new DOMPoint(p.x, p.y).matrixTransform(edge.getScreenCTM()); };
+			const touches = (p, r) => Math.abs(Math.max(r.left - p.x, p.x - r.right, r.top - p.y, p.y - r.bottom)) < 3;
+			if (!touches(at(0), from) || !touches(at(edge.getTotalLength()), to)) bad.push('the line ' + edge.dataset.edge);
+		}
+		return bad;
+	})()`
+	for _, c := range []struct {
+		name, query   string
+		width, height int64
+	}{
+		{"1080p-dark-en", "lang=en", 1920, 1080}, {"1080p-light-cs", "lang=cs&theme=light", 1920, 1080}, {"2160p-dark-cs", "lang=cs", 3840, 2160},
+		{"2160p-light-en", "lang=en&theme=light", 3840, 2160}, {"768p-dark-cs", "lang=cs", 1366, 768},
+		{"power-dark-en", "lang=en&view=power", 1920, 1080}, {"climate-dark-cs", "lang=cs&view=climate", 1920, 1080},
+	} {
+		p.Size(c.width, c.height)
+		p.Go(base + "/?" + c.query)
+		p.Until("the wall is drawn", `document.querySelectorAll('.node').length >= 11 && document.querySelectorAll('.tile').length === 8 && document.querySelector('.strip rect')`)
+		if bad := browser.Eval[[]string](p, cut); len(bad) > 0 {
+			t.Errorf("%s: cut off: %s", c.name, strings.Join(bad, "; "))
+		}
+		p.Shoot("wall-"+c.name, false)
+	}
+	p.Size(390, 844)
+	for _, c := range []struct{ name, path string }{
+		{"wall-phone-dark-en", "/?lang=en"}, {"wall-phone-light-cs", "/?lang=cs&theme=light"}, {"desk-phone-dark-en", "/desk?lang=en"}, {"device-phone-light-cs", "/desk/ups-a?lang=cs&theme=light"},
+	} {
+		p.Go(base + c.path)
+		p.Until("the page is drawn", `document.querySelector('.node .v b, .devices .v b, .all .v b')?.textContent`)
+		if w := browser.Eval[int](p, `document.documentElement.scrollWidth`); w > 390 {
+			t.Errorf("%s is %d wide", c.name, w)
+		}
+		p.Shoot(c.name, true)
+	}
+	p.Size(1600, 1000)
+	for _, c := range []struct{ name, path string }{{"desk-dark-en", "/desk?lang=en"}, {"desk-light-cs", "/desk?lang=cs&theme=light"}, {"device-dark-en", "/desk/gen-1?lang=en"}} {
+		p.Go(base + c.path)
+		p.Until("the page is drawn", `document.querySelector('.devices .v b, .all .v b')?.textContent`)
+		p.Shoot(c.name, false)
+	}
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the pages complain: %v", got)
+	}
+}
+
+// TestDesk: what is searched for is found, an alarm is acknowledged, one device
+// is shown in full, and a reading's last hour as a chart.
+func TestDesk(t *testing.T) {
+	t.Parallel()
+	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "10", "--every", "200ms")
+	out.await(t, "all 19 devices are up", 20*time.Second)
+	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+	p := browser.Start(t).Open(t, base+"/desk?lang=en", 1600, 1000)
+	shown := `[...document.querySelectorAll('.devices tbody tr:not([hidden])')].map((r) => r.dataset.id)`
+	p.Until("the desk is filled", shown+`.length >= 20`)
+	browser.Eval[bool](p, `(() => { const q = document.querySelector('input[type=search]'); q.value = 'UPS hall-not-there'; q.dispatchEvent(new Event('input')); return true })()`)
+	if got := browser.Eval[string](p, `document.querySelector('.count').textContent`); got != "nothing fits" {
+		t.Errorf("of what is not there: %s", got)
+	}
+	browser.Eval[bool](p, `(() => { const q = document.querySelector('input[type=search]'); q.value = 'ups-room ups'; q.dispatchEvent(new Event('input')); return true })()`)
+	if got := browser.Eval[[]string](p, shown); !slices.Equal(got, []string{"ups-a", "ups-b", "climate-ups"}) {
+		t.Errorf("ups-room ups finds %v", got)
+	}
+	if got := browser.Eval[string](p, `location.search`); got != "?lang=en&q=ups-room+ups" {
+		t.Errorf("the search is not in the address: %s", got)
+	}
+	p.Until("an alarm lasts", `document.querySelector('.alarms li')`)
+	p.Go(base + "/desk/ups-a?lang=en")
+	p.Until("all readings of UPS A", `document.querySelectorAll('.all tbody tr').length > 30`)
+	api := browser.Eval[map[string]any](p, `fetch('/api/v1/device/ups-a').then((r) => r.json())`)
+	if rows, readings := browser.Eval[int](p, `document.querySelectorAll('.all tbody tr').length`), api["readings"].([]any); rows != len(readings) {
+		t.Errorf("%d rows for %d readings", rows, len(readings))
+	}
+	browser.Eval[bool](p, `(document.querySelector('[data-key="battery_charge/"] button').click(), true)`)
+	p.Until("the chart", `document.querySelector('dialog .uplot canvas')`)
+	browser.Eval[bool](p, `([...document.querySelectorAll('dialog button')].find((b) => b.textContent === 'day').click(), true)`)
+	p.Until("the chart of the day", `document.querySelector('dialog button[aria-pressed=true]').textContent === 'day' && document.querySelector('dialog .uplot canvas')`)
+	p.Shoot("chart", false)
+	browser.Eval[bool](p, `(document.querySelector('dialog').close(), true)`)
+	p.Go(base + "/desk/no-such?lang=en")
+	p.Until("that there is no such device", `document.querySelector('.gone') && !document.querySelector('.gone').hidden`)
+	p.Forgive("404 (Not Found)")
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the desk complains: %v", got)
+	}
+	if got := p.Hosts(); len(got) != 1 {
+		t.Errorf("the desk asked %v", got)
+	}
+}
+
+// TestEverybodyCanUseThePages: axe-core finds no serious fault, and the colours
+// of text and states are far enough from what is behind them.
+func TestEverybodyCanUseThePages(t *testing.T) {
+	t.Parallel()
+	axe := peer.NeedFile(t, "axe.min.js", "run .ci/peers, which needs npm")
+	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "10", "--every", "200ms")
+	out.await(t, "all 19 devices are up", 20*time.Second)
+	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+	p := browser.Start(t).Open(t, base+"/?lang=en", 1920, 1080)
+	p.Until("the generator carries", `document.querySelector('h1').textContent.startsWith('ON GENERATOR 1')`)
+	for _, path := range []string{"/?lang=en", "/?lang=cs&theme=light", "/desk?lang=en", "/desk?lang=en&theme=light", "/desk/ups-a?lang=en"} {
+		p.Go(base + path)
+		p.Until("the page is drawn", `document.querySelector('.node .v b, .devices .v b, .all .v b')?.textContent`)
+		browser.Eval[bool](p, string(axe)+"; true")
+		found := browser.Eval[[]string](p, `axe.run().then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary).join(' | ')))`)
+		for _, fault := range found {
+			t.Errorf("%s: %s", path, fault)
+		}
+		colors := browser.Eval[map[string]string](p, `Object.fromEntries(['live', 'warn', 'alarm', 'info', 'ink', 'dim', 'panel', 'box', 'bg', 'lost-bg', 'lost-ink'].map((n) => [n, getComputedStyle(document.documentElement).getPropertyValue('--' + n).trim()]))`)
+		for _, front := range []string{"live", "warn", "alarm", "info", "ink", "dim"} {
+			for _, back := range []string{"panel", "box", "bg"} {
+				if c := contrast(t, colors[front], colors[back]); c < 4.5 {
+					t.Errorf("%s: %s on %s is %.2f : 1", path, front, back, c)
+				}
+			}
+		}
+		if c := contrast(t, colors["lost-ink"], colors["lost-bg"]); c < 4.5 {
+			t.Errorf("%s: the bar is %.2f : 1", path, c)
+		}
+	}
+}
+
+// contrast returns the contrast of two colours #rrggbb, by WCAG 2.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	luminance := func(color string) (l float64) {
+		n, err := strconv.ParseUint(strings.TrimPrefix(color, "#"), 16, 32)
+		if err != nil || len(color) != 7 {
+			t.Fatalf("color %q", color)
+		}
+		for i, share := range []float64{0.2126, 0.7152, 0.0722} {
+			c := float64(n>>(16-8*i)&255) / 255
+			if c <= 0.04045 {
+				c /= 12.92
+			} else {
+				c = math.Pow((c+0.055)/1.055, 2.4)
+			}
+			l += share * c
+		}
+		return l
+	}
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+// TestPagesAreSmall: all that a wall loads is less than 300 kB.
+func TestPagesAreSmall(t *testing.T) {
+	total := int64(0)
+	err := fs.WalkDir(dashboards.Wall(), ".", func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		total += info.Size()
+		return err
+	})
+	if err != nil || total == 0 || total >= 300_000 {
+		t.Errorf("%d bytes, %v", total, err)
+	}
+}
+
+// TestPagesKnowTheCatalogue: every metric has its unit and a Czech name on the
+// pages, and every state a Czech word.
+func TestPagesKnowTheCatalogue(t *testing.T) {
+	text, err := fs.ReadFile(dashboards.Wall(), "words.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, metrics, _ := strings.Cut(string(text), "export const metrics = {")
+	metrics, rest, _ := strings.Cut(metrics, "\n};")
+	_, states, _ := strings.Cut(rest, "export const states = {")
+	states, _, _ = strings.Cut(states, "\n};")
+	for _, class := range config.Classes() {
+		for _, name := range config.Names(class) {
+			m := config.Lookup(class, name)
+			if !strings.Contains(metrics, fmt.Sprintf(" %s: ['%s', '", name, m.Unit)) {
+				t.Errorf("%s.%s in %q is not in words.js", class, name, m.Unit)
+			}
+			for _, word := range m.States {
+				if !strings.Contains(states, fmt.Sprintf(" %s: '", word)) {
+					t.Errorf("the state %s of %s.%s is not in words.js", word, class, name)
+				}
+			}
+		}
+	}
+}
