@@ -8,6 +8,9 @@ import (
 )
 
 var (
+	// errWrites: a request that does not read. There is none; if a mistake made
+	// one, it would go no further.
+	errWrites = errors.New("nothing but reads is sent to a device")
 	// errNotModbus: what came is not a frame; the connection is replaced.
 	errNotModbus = errors.New("the far side does not speak Modbus TCP")
 	// errMisfit: an answer to this very request that does not fit it.

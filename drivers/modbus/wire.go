@@ -236,9 +236,17 @@ func (w *Wire) unwatch() {
 // transport is the wire as the PDU client sees it.
 type transport struct{ w *Wire }
 
-// Send sends one request and returns its answer.
+// Send sends one request and returns its answer. It is the one way that bytes
+// take to a device, and lets through what reads and nothing else.
 func (t transport) Send(request []byte) ([]byte, error) {
 	w := t.w
+	fn := request[1]
+	if w.tcp != nil {
+		fn = request[tcpHeader]
+	}
+	if space := config.Space(fn); space < config.Coil || space > config.Input {
+		return nil, fmt.Errorf("%w: function 0x%02X", errWrites, fn)
+	}
 	fresh := w.conn == nil
 	if fresh {
 		if err := w.connect(); err != nil {
