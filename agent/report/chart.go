@@ -21,6 +21,7 @@ type chart struct {
 	marks    []moment
 	ticks    []moment // of the horizontal axis, where it is not one of time
 	limits   []limit
+	final    bool      // the last reading is what the others are compared with
 	zero     bool      // the scale begins at zero
 	span     float64   // the least that the scale spans
 	max      float64   // the most that the scale goes to; 0 for no bound
@@ -278,7 +279,7 @@ func (c *chart) drawLines(p *plot) {
 		}
 	}
 	for i, l := range c.lines {
-		d := drawn{Style: i % 6, Name: l.name, Last: c.ticks != nil}
+		d := drawn{Style: i % 6, Name: l.name, Last: c.final}
 		if len(c.lines) == 1 {
 			d.Name = ""
 		}

@@ -314,7 +314,7 @@ func (c *composer) trends(all []Earlier, names []string) []block {
 		if len(l.times) < 2 {
 			continue
 		}
-		ch := &chart{t: c.tongue, Title: c.figure(name), Half: true, unit: unit, zero: true, lines: []line{l},
+		ch := &chart{t: c.tongue, Title: c.figure(name), Half: true, unit: unit, zero: true, final: true, lines: []line{l},
 			from: time.UnixMilli(-1), to: time.UnixMilli(int64(len(all)))}
 		for i, e := range all {
 			ch.ticks = append(ch.ticks, moment{time.UnixMilli(int64(i)), label(e.Began)})

@@ -11,13 +11,45 @@ import (
 	"plantroom/agent/events"
 )
 
+// An author writes a document.
+type author struct {
+	tongue
+	doc *document
+}
+
+func (a *author) section(title agent.Words, blocks ...block) *section {
+	a.doc.Sections = append(a.doc.Sections, section{Title: a.say(title), Blocks: blocks})
+	return &a.doc.Sections[len(a.doc.Sections)-1]
+}
+
+// fact puts a line at the head; one without a value is left out.
+func (a *author) fact(name agent.Words, value string) {
+	if value != "" {
+		a.doc.Facts = append(a.doc.Facts, fact{a.say(name), value})
+	}
+}
+
+// done returns the document, its charts numbered.
+func (a *author) done() *document {
+	a.doc.Page, a.doc.Of = a.say(pageWord), a.say(ofWord)
+	id := 0
+	for _, s := range a.doc.Sections {
+		for _, b := range s.Blocks {
+			for _, chart := range b.Charts {
+				id++
+				chart.id = id
+			}
+		}
+	}
+	return a.doc
+}
+
 // A composer makes the document of a story.
 type composer struct {
-	tongue
+	author
 	s   *Story
 	r   *events.Record
 	end time.Time // of the record; where it still lasts, of what was read
-	doc *document
 
 	rows  []happening // those of the table of what happened
 	marks []moment    // those of them that every chart marks
@@ -30,7 +62,7 @@ type happening struct {
 }
 
 func (s *Story) document(t tongue) *document {
-	c := &composer{tongue: t, s: s, r: s.Record, end: s.Record.Ended, doc: &document{Lang: t.lang}}
+	c := &composer{author: author{t, &document{Lang: t.lang}}, s: s, r: s.Record, end: s.Record.Ended}
 	if c.end.IsZero() {
 		c.end = c.r.Began
 		for _, one := range c.s.series {
@@ -63,24 +95,6 @@ func (s *Story) document(t tongue) *document {
 	return c.done()
 }
 
-func (c *composer) done() *document {
-	id := 0
-	for _, s := range c.doc.Sections {
-		for _, b := range s.Blocks {
-			for _, chart := range b.Charts {
-				id++
-				chart.id = id
-			}
-		}
-	}
-	return c.doc
-}
-
-func (c *composer) section(title agent.Words, blocks ...block) *section {
-	c.doc.Sections = append(c.doc.Sections, section{Title: c.say(title), Blocks: blocks})
-	return &c.doc.Sections[len(c.doc.Sections)-1]
-}
-
 func (c *composer) name(id string) string {
 	if id == "" {
 		return c.say(agent.Words{EN: "the building", CS: "budova"})
@@ -91,49 +105,52 @@ func (c *composer) name(id string) string {
 // head makes the title and the facts below it.
 func (c *composer) head() {
 	r, d := c.r, c.doc
-	d.Title = c.say(r.Title)
 	kind := agent.Words{EN: "Incident report", CS: "Zpráva o mimořádné události"}
 	if r.Kind == "test" {
 		kind = agent.Words{EN: "Test report", CS: "Protokol o zkoušce"}
 	}
 	d.Title = c.say(kind) + ": " + c.say(r.Title)
 	d.Running = strings.TrimPrefix(r.Site+" · ", " · ") + r.ID
-	d.Page, d.Of = c.say(pageWord), c.say(ofWord)
-	fact := func(name agent.Words, value string) {
-		if value != "" {
-			d.Facts = append(d.Facts, fact{c.say(name), value})
-		}
-	}
-	fact(agent.Words{EN: "Site", CS: "Lokalita"}, r.Site)
-	fact(agent.Words{EN: "Number", CS: "Číslo"}, r.ID)
+	c.fact(siteWord, r.Site)
+	c.fact(numberWord, r.ID)
 	if r.Verdict != events.Missed {
-		fact(agent.Words{EN: "Began", CS: "Začátek"}, c.moment(r.Began))
+		c.fact(beganWord, c.moment(r.Began))
 		if r.Ended.IsZero() {
-			fact(agent.Words{EN: "Ended", CS: "Konec"}, c.say(agent.Words{EN: "not yet", CS: "dosud trvá"}))
+			c.fact(agent.Words{EN: "Ended", CS: "Konec"}, c.say(agent.Words{EN: "not yet", CS: "dosud trvá"}))
 		} else {
-			fact(agent.Words{EN: "Ended", CS: "Konec"}, c.moment(r.Ended))
-			fact(agent.Words{EN: "Duration", CS: "Trvání"}, c.duration(r.Ended.Sub(r.Began).Seconds()))
+			c.fact(agent.Words{EN: "Ended", CS: "Konec"}, c.moment(r.Ended))
+			c.fact(durationWord, c.duration(r.Ended.Sub(r.Began).Seconds()))
 		}
 	}
 	if !r.Due.IsZero() {
-		fact(agent.Words{EN: "Planned for", CS: "Plánováno na"}, c.moment(r.Due))
+		c.fact(agent.Words{EN: "Planned for", CS: "Plánováno na"}, c.moment(r.Due))
 	}
 	if r.Kind == "test" {
-		fact(agent.Words{EN: "Known by", CS: "Zkouška určena"}, c.declared())
-		d.Verdict = c.verdict(r.Verdict)
+		c.fact(agent.Words{EN: "Known by", CS: "Zkouška určena"}, c.declared())
+		v := c.verdict(r.Verdict)
+		d.Verdict = &v
 	} else {
-		fact(agent.Words{EN: "Severity", CS: "Závažnost"}, c.say(severities[min(r.Severity, agent.Alarm)]))
+		c.fact(severityWord, c.say(severities[min(r.Severity, agent.Alarm)]))
 	}
 	if !r.Watched.IsZero() {
-		fact(agent.Words{EN: "Recorded until", CS: "Zaznamenáno do"}, c.moment(r.Watched))
+		c.fact(agent.Words{EN: "Recorded until", CS: "Zaznamenáno do"}, c.moment(r.Watched))
 	}
-	fact(agent.Words{EN: "Time zone", CS: "Časové pásmo"}, c.zoneName(r.Began))
-	fact(agent.Words{EN: "Report made", CS: "Zpráva sestavena"}, c.moment(c.s.Made))
+	c.fact(zoneWord, c.zoneName(r.Began))
+	c.fact(madeWord, c.moment(c.s.Made))
 }
 
+// Words that several reports have.
 var (
-	pageWord = agent.Words{EN: "page", CS: "strana"}
-	ofWord   = agent.Words{EN: "of", CS: "z"}
+	siteWord     = agent.Words{EN: "Site", CS: "Lokalita"}
+	zoneWord     = agent.Words{EN: "Time zone", CS: "Časové pásmo"}
+	madeWord     = agent.Words{EN: "Report made", CS: "Zpráva sestavena"}
+	numberWord   = agent.Words{EN: "Number", CS: "Číslo"}
+	beganWord    = agent.Words{EN: "Began", CS: "Začátek"}
+	durationWord = agent.Words{EN: "Duration", CS: "Trvání"}
+	severityWord = agent.Words{EN: "Severity", CS: "Závažnost"}
+	resultWord   = agent.Words{EN: "Result", CS: "Výsledek"}
+	pageWord     = agent.Words{EN: "page", CS: "strana"}
+	ofWord       = agent.Words{EN: "of", CS: "z"}
 )
 
 // declared says how a test was known to be one.
@@ -149,8 +166,8 @@ func (c *composer) declared() string {
 	return c.say(agent.Words{EN: "declared by %s", CS: "ohlásil(a) %s"}, c.r.Declared)
 }
 
-func (c *composer) verdict(v events.Verdict) *cell {
-	out := cell{Text: c.say(verdicts[v]), Strong: true}
+func (a *author) verdict(v events.Verdict) cell {
+	out := cell{Text: a.say(verdicts[v]), Strong: v != events.Passed}
 	switch v {
 	case events.Passed:
 		out.Mark = good
@@ -159,7 +176,7 @@ func (c *composer) verdict(v events.Verdict) *cell {
 	default:
 		out.Mark = nothing
 	}
-	return &out
+	return out
 }
 
 // criteria holds what the test showed against what it had to show.
@@ -174,7 +191,7 @@ func (c *composer) criteria() {
 		{Title: c.say(deviceWord)},
 		{Title: c.say(agent.Words{EN: "Required", CS: "Požadováno"}), Right: true},
 		{Title: c.say(agent.Words{EN: "Measured", CS: "Naměřeno"}), Right: true},
-		{Title: c.say(agent.Words{EN: "Result", CS: "Výsledek"})},
+		{Title: c.say(resultWord)},
 	}}
 	for _, k := range c.r.Criteria {
 		sign := "≤" + nbsp
@@ -547,9 +564,9 @@ func (c *composer) earlier() {
 	}
 	tab := &table{Columns: []column{{Title: c.say(agent.Words{EN: "Date", CS: "Datum"})}}}
 	if c.r.Kind == "test" {
-		tab.Columns = append(tab.Columns, column{Title: c.say(agent.Words{EN: "Result", CS: "Výsledek"})})
+		tab.Columns = append(tab.Columns, column{Title: c.say(resultWord)})
 	} else {
-		tab.Columns = append(tab.Columns, column{Title: c.say(agent.Words{EN: "Duration", CS: "Trvání"}), Right: true})
+		tab.Columns = append(tab.Columns, column{Title: c.say(durationWord), Right: true})
 	}
 	for _, name := range used {
 		tab.Columns = append(tab.Columns, column{Title: c.figure(name), Right: true})
@@ -557,9 +574,7 @@ func (c *composer) earlier() {
 	for _, e := range slices.Backward(all) {
 		row := text(c.date(e.Began))
 		if c.r.Kind == "test" {
-			v := *c.verdict(e.Verdict)
-			v.Strong = e.Verdict != events.Passed
-			row = append(row, v)
+			row = append(row, c.verdict(e.Verdict))
 		} else {
 			row = append(row, text(c.duration(e.Seconds))...)
 		}
@@ -600,9 +615,9 @@ func (e Earlier) figure(name string) *events.Figure {
 
 // parts are the events that belong to it.
 func (c *composer) parts() {
-	tab := &table{Columns: []column{{Title: c.say(agent.Words{EN: "Began", CS: "Začátek"})},
-		{Title: c.say(agent.Words{EN: "Duration", CS: "Trvání"}), Right: true},
-		{Title: c.say(agent.Words{EN: "Severity", CS: "Závažnost"})},
+	tab := &table{Columns: []column{{Title: c.say(beganWord)},
+		{Title: c.say(durationWord), Right: true},
+		{Title: c.say(severityWord)},
 		{Title: c.say(agent.Words{EN: "Event", CS: "Událost"}), Wide: true},
 		{Title: c.say(valueWord), Right: true}}}
 	values := false

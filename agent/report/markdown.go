@@ -91,7 +91,7 @@ var mdMarks = map[mark]string{good: "✓ ", bad: "✗ ", notice: "▲ ", nothing
 func mdCell(c cell, strong bool) string {
 	text := mdMarks[c.Mark] + escape(c.Text)
 	if c.Aside != "" {
-		text += " " + escape(c.Aside)
+		text += " (" + escape(c.Aside) + ")"
 	}
 	if strong && c.Text != "" {
 		return "**" + text + "**"

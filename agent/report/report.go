@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"plantroom/agent/events"
+	"plantroom/agent/ledger"
 )
 
 // A Report is made of a record or a month, and is then written in one of the
@@ -29,6 +30,17 @@ var Formats = []string{"html", "md", "json"}
 func OfRecord(r *events.Record, all []*events.Record, lang string, now time.Time) *Report {
 	s := newStory(r, all, now)
 	return &Report{s, s.document(newTongue(lang, now.Location()))}
+}
+
+// OfMonth returns the report of a month: of the days that a ledger kept of it
+// and of what of all records began in it. The error is ErrNoData where there
+// is neither.
+func OfMonth(year int, month time.Month, days []*ledger.Day, all []*events.Record, lang string, now time.Time) (*Report, error) {
+	m, err := newMonth(year, month, days, all, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Report{m, m.document(newTongue(lang, now.Location()))}, nil
 }
 
 // Write writes the report in one of Formats.

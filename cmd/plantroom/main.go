@@ -39,7 +39,7 @@ type commands struct {
 	Demo       demoCmd       `cmd:"" help:"Run a simulated facility and poll it, on real sockets."`
 	Dashboards dashboardsCmd `cmd:"" help:"Dashboards for Grafana."`
 	Profiles   profilesCmd   `cmd:"" help:"List the profiles that come with plantroom."`
-	Report     reportCmd     `cmd:"" help:"Write what is recorded of an incident or a test."`
+	Report     reportCmd     `cmd:"" help:"Write what is recorded of an incident, a test or a month."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

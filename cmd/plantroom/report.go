@@ -16,6 +16,7 @@ import (
 	"github.com/agext/levenshtein"
 
 	"plantroom/agent/events"
+	"plantroom/agent/ledger"
 	"plantroom/agent/report"
 	"plantroom/config"
 )
@@ -23,6 +24,7 @@ import (
 type reportCmd struct {
 	Incident reportIncidentCmd `cmd:"" help:"What happened in an incident, as the beginning of a post-mortem."`
 	Test     reportTestCmd     `cmd:"" help:"What a test run showed, against its criteria and the tests before."`
+	Month    reportMonthCmd    `cmd:"" help:"What a month came to: availability, incidents, tests, energy."`
 	List     reportListCmd     `cmd:"" help:"List the incidents and tests that are recorded."`
 }
 
@@ -168,6 +170,51 @@ func pick(all []*events.Record, kind, id, dir string) (*events.Record, error) {
 		fmt.Fprintf(&b, "\n  %s  %s  %s", r.ID, r.Began.Local().Format(time.DateTime), r.Title.EN)
 	}
 	return nil, exitError{errors.New(b.String()), exitFaults}
+}
+
+type reportMonthCmd struct {
+	Month string `arg:"" help:"2026-11; or last, for the one before this."`
+	stateFolder
+	reportOutput
+}
+
+func (cmd *reportMonthCmd) Run(c *console) error {
+	now := time.Now()
+	year, month, _ := now.AddDate(0, 0, -now.Day()).Date()
+	if cmd.Month != "last" {
+		t, err := time.Parse("2006-01", cmd.Month)
+		if err != nil {
+			return exitError{fmt.Errorf("%q is no month; write it as 2026-11, or last", cmd.Month), exitFaults}
+		}
+		year, month = t.Year(), t.Month()
+	}
+	dir, all, err := cmd.records(c)
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(filepath.Dir(dir), ledgerFolder)
+	days, err := ledger.Read(kept, year, month)
+	if err != nil && len(days) == 0 {
+		return err
+	}
+	if err != nil {
+		c.log.Warn("some days cannot be read, and count as not observed", "err", err)
+	}
+	r, err := report.OfMonth(year, month, days, all, cmd.Lang, now)
+	if errors.Is(err, report.ErrNoData) {
+		months, listErr := ledger.Months(kept)
+		switch {
+		case listErr != nil:
+			return listErr
+		case len(months) == 0:
+			return fmt.Errorf("%w: %s has no days yet", err, kept)
+		}
+		return exitError{fmt.Errorf("%w; there is %s", err, strings.Join(months, ", ")), exitFaults}
+	}
+	if err != nil {
+		return err
+	}
+	return cmd.write(c, r)
 }
 
 type reportListCmd struct {
