@@ -103,6 +103,9 @@ const (
 	behindBytes = 2 * sendLimit
 )
 
+// fastLinger is the longest that a block in the fast lane waits for others.
+const fastLinger = 100 * time.Millisecond
+
 // soundAfter is how long a queue must have refused nothing to count as sound:
 // on a full disk there is room for a small block now and then.
 const soundAfter = 10 * time.Second
@@ -120,7 +123,6 @@ const soundAfter = 10 * time.Second
 // does not take, as when the disk is full.
 type Outlet struct {
 	name      string
-	linger    time.Duration
 	queue     lane
 	fast      lane
 	unordered bool // the sink is
@@ -138,9 +140,10 @@ type Outlet struct {
 // A lane is one of the two ways through an outlet.
 type lane struct {
 	Queue
-	err  error         // of its last delivery; under the outlet's mu
-	well chan struct{} // holds a token when the other lane delivers again
-	turn chan struct{} // holds a token during Send; an ordered sink's lanes take turns
+	linger time.Duration
+	err    error         // of its last delivery; under the outlet's mu
+	well   chan struct{} // holds a token when the other lane delivers again
+	turn   chan struct{} // holds a token during Send; an ordered sink's lanes take turns
 }
 
 // NewOutlet returns an outlet called name in the log. The fast lane is for a
@@ -148,10 +151,11 @@ type lane struct {
 // sent with it: polls come in bursts, and what comes together should leave
 // together.
 func NewOutlet(name string, sink Sink, queue, fast Queue, linger time.Duration) *Outlet {
-	o := &Outlet{name: name, sink: sink, linger: linger}
+	o := &Outlet{name: name, sink: sink}
 	for l, q := range map[*lane]Queue{&o.queue: queue, &o.fast: fast} {
-		*l = lane{Queue: q, well: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+		*l = lane{Queue: q, linger: linger, well: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 	}
+	o.fast.linger = min(linger, fastLinger)
 	if _, o.unordered = sink.(interface{ Unordered() }); !o.unordered {
 		o.fast.turn = o.queue.turn
 	}
@@ -293,7 +297,7 @@ func (o *Outlet) drain(ctx, waiting context.Context, l *lane, log *slog.Logger) 
 		if err == nil {
 			// What has waited already, and what fills a Send, need not linger.
 			s := l.Stats()
-			if rest := o.linger - s.Age; rest > 0 && s.Bytes < int64(limit) && sleep(waiting, rest) == nil {
+			if rest := l.linger - s.Age; rest > 0 && s.Bytes < int64(limit) && sleep(waiting, rest) == nil {
 				block, err = l.Peek(waiting, limit)
 			}
 		}

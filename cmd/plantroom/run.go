@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -30,7 +31,15 @@ type configFile struct {
 
 func (f configFile) path() string { return cmp.Or(f.Config, f.File, "plantroom.yaml") }
 
+// gcPercent is how much garbage the agent gathers, in percent of what it keeps,
+// where GOGC does not say. It makes little: what collecting it twice as often
+// costs cannot be measured, and saves the box a third of the memory.
+const gcPercent = 50
+
 func (cmd *runCmd) Run(ctx context.Context, c *console) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	site, err := config.Load(cmd.path())
 	if err != nil {
 		return err
