@@ -11,9 +11,9 @@ import (
 	"plantroom/agent"
 )
 
-// usualLimits hold wherever the configuration says nothing else. They are few:
+// UsualLimits returns what holds wherever the configuration says nothing else. They are few:
 // values that are not well whatever the site.
-func usualLimits() []Limit {
+func UsualLimits() []Limit {
 	v := func(v float64) *float64 { return &v }
 	d := func(d time.Duration) *time.Duration { return &d }
 	return []Limit{

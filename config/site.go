@@ -38,7 +38,7 @@ const Slot = 100 * time.Millisecond
 func Load(path string) (*Site, error) {
 	var faults Faults
 	r := &siteReader{
-		faults: &faults, profiles: map[string]*Profile{}, site: &Site{Limits: usualLimits()}, tests: map[string]string{},
+		faults: &faults, profiles: map[string]*Profile{}, site: &Site{Limits: UsualLimits()}, tests: map[string]string{},
 		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{}, revealed: map[string]string{},
 	}
 	r.read(path)

@@ -43,7 +43,7 @@ func (cmd *exportCmd) Run(c *console) error {
 	fmt.Fprintf(c.out, "Dashboards of the site %s, in %s:\n", site.Name, cmd.Dir)
 
 	sources, notes := grafanaSources(site)
-	boards, err := grafana.Dashboards(grafana.Options{Site: site.Name, Source: sources[0].UID, Every: sources[0].Every})
+	boards, err := grafana.Dashboards(grafana.Options{Site: site.Name, Source: sources[0].UID, Every: sources[0].Every, Limits: site.Limits})
 	if err != nil {
 		return err
 	}

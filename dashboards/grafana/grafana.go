@@ -24,13 +24,16 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"plantroom/config"
 )
 
 // Options are what a site's dashboards differ in.
 type Options struct {
-	Site   string        // that is shown first; "": the first by name
-	Source string        // uid of the data source that is used first; "": Grafana's choice
-	Every  time.Duration // the longest interval between two polls of a device; 0: 5 s, as a configuration has it by default
+	Site   string         // that is shown first; "": the first by name
+	Source string         // uid of the data source that is used first; "": Grafana's choice
+	Every  time.Duration  // the longest interval between two polls of a device; 0: 5 s, as a configuration has it by default
+	Limits []config.Limit // of the site; nil: those that are usual. Those for all devices are drawn as thresholds
 }
 
 // A Dashboard is one that is ready to be imported.
@@ -62,6 +65,9 @@ func uid(name string) string { return "plantroom-" + name }
 func Dashboards(o Options) ([]Dashboard, error) {
 	if o.Every == 0 {
 		o.Every = 5 * time.Second
+	}
+	if o.Limits == nil {
+		o.Limits = config.UsualLimits()
 	}
 	var all []Dashboard
 	for _, d := range dashboards {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,14 +158,18 @@ func TestStatesHaveColours(t *testing.T) {
 			t.Errorf("%s has colours for words that it has not: %v", metric, colors)
 		}
 	}
-	for metric, b := range bands {
+	usual := &board{options: Options{Limits: config.UsualLimits()}}
+	for metric, n := range norms {
 		class, name, _ := strings.Cut(metric, ".")
 		m := config.Lookup(class, name)
 		if m == nil || m.Kind == agent.State {
-			t.Errorf("%s has a band and is no number of the catalogue", metric)
+			t.Errorf("%s has a norm and is no number of the catalogue", metric)
 		}
-		if !(b.alarmLow <= b.low && b.low < b.high && b.high <= b.alarmHigh) {
-			t.Errorf("the band of %s is out of order: %v", metric, b)
+		if !(n.alarmLow <= n.low && n.low < n.high && n.high <= n.alarmHigh) {
+			t.Errorf("the norm of %s is out of order: %v", metric, n)
+		}
+		if len(usual.limitsOf(m)) > 0 {
+			t.Errorf("%s has a limit; its norm is never drawn", metric)
 		}
 	}
 	for _, class := range config.Classes() {
@@ -173,5 +178,50 @@ func TestStatesHaveColours(t *testing.T) {
 				t.Errorf("%s.%s is in %s, for which Grafana's name is not known", class, name, m.Unit)
 			}
 		}
+	}
+}
+
+// TestThresholds: the limits of a site are the steps of the colours.
+func TestThresholds(t *testing.T) {
+	v := func(v float64) *float64 { return &v }
+	usual := config.UsualLimits()
+	for _, test := range []struct {
+		metric string
+		limits []config.Limit
+		want   string
+	}{
+		{"ups.battery_charge", usual, "red, 30 orange, 60 green"},
+		{"ups.output_load", usual, "green, 85 orange, 100 red"},
+		{"agent.clock_offset", usual, "orange, -2 green, 2 orange"},
+		{"ups.output_load", []config.Limit{{Class: "ups", Metric: "output_load", AlarmHigh: v(90)}}, "green, 90 red"},
+		{"ups.output_load", append(usual, config.Limit{Class: "ups", Metric: "output_load", WarnHigh: v(inf)}), "green, 100 red"},
+		{"ups.output_load", append(usual, config.Limit{Class: "ups", Metric: "output_load", Off: true}), "text"},
+		{"ups.output_load", append(usual, config.Limit{Class: "ups", Metric: "output_load", Device: "ups-a", WarnHigh: v(10)}), "green, 85 orange, 100 red"},
+		{"climate.temperature", usual, "text"},
+		{"switchboard.voltage", usual, "orange, 207 green, 253 orange"},
+		{"ups.status", usual, noData},
+	} {
+		b := &board{options: Options{Limits: test.limits}}
+		class, name, _ := strings.Cut(test.metric, ".")
+		c, err := b.thresholds(config.Lookup(class, name)).Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range c.Steps {
+			if s.Value == nil {
+				got = append(got, s.Color)
+			} else {
+				got = append(got, fmt.Sprintf("%g %s", *s.Value, s.Color))
+			}
+		}
+		if text := strings.Join(got, ", "); text != test.want {
+			t.Errorf("%s: %s, want %s", test.metric, text, test.want)
+		}
+	}
+	b := &board{options: Options{Limits: []config.Limit{{Class: "ups", Metric: "status", AlarmOn: []string{"eco"}, WarnOn: []string{"off"}}}}}
+	words := b.mappings(config.Lookup("ups", "status"))[0].ValueMap.Options
+	if *words["5"].Color != lost || *words["8"].Color != abnormal || *words["1"].Color != sound {
+		t.Errorf("what the site calls an alarm and a warning is drawn as %+v", words)
 	}
 }

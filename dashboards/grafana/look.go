@@ -1,7 +1,9 @@
 package grafana
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
@@ -9,6 +11,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
 	"plantroom/agent"
+	"plantroom/config"
 )
 
 // unitIDs are Grafana's names of the catalogue's units.
@@ -58,7 +61,7 @@ var meanings = map[string]map[string]string{
 
 // mappings say by which word and in which colour each of a state's codes is
 // shown, and what up and sink_up mean.
-func mappings(m *agent.Metric) []dashboard.ValueMapping {
+func (b *board) mappings(m *agent.Metric) []dashboard.ValueMapping {
 	shown := map[string]dashboard.ValueMappingResult{}
 	show := func(code int, word, color string) {
 		shown[strconv.Itoa(code)] = dashboard.ValueMappingResult{Text: &word, Color: &color, Index: cog.ToPtr(int32(code))}
@@ -71,15 +74,19 @@ func mappings(m *agent.Metric) []dashboard.ValueMapping {
 		show(0, "takes nothing", lost)
 		show(1, "takes readings", sound)
 	case m.Kind == agent.State:
-		for code, word := range m.States {
+		show(0, m.States[0], noData)
+		for i, word := range m.States[1:] {
+			code := i + 1
 			color := meanings[m.Class+"."+m.Name][word]
-			switch {
-			case code == 0:
-				color = noData
-			case color == "":
-				color = "text"
+			for _, l := range b.limitsOf(m) {
+				switch {
+				case slices.Contains(l.AlarmOn, word):
+					color = lost
+				case slices.Contains(l.WarnOn, word):
+					color = abnormal
+				}
 			}
-			show(code, words(word), color)
+			show(code, words(word), cmp.Or(color, "text"))
 		}
 	default:
 		return nil
@@ -91,55 +98,88 @@ func mappings(m *agent.Metric) []dashboard.ValueMapping {
 // that abnormal, and out of alarmLow to alarmHigh an alarm.
 type band struct{ alarmLow, low, high, alarmHigh float64 }
 
-var inf = math.Inf(1)
+var (
+	inf     = math.Inf(1)
+	nowhere = band{-inf, -inf, inf, inf}
+)
 
-// bands are the thresholds. What depends on the building or the make, such as
-// the voltage of a battery, has none.
-var bands = map[string]band{
-	"ups.battery_charge":      {40, 80, inf, inf},
-	"ups.battery_runtime":     {300, 600, inf, inf},
-	"ups.battery_temperature": {-inf, 10, 30, 40},
-	"ups.output_load":         {-inf, -inf, 80, 95},
-	"ats.output_load":         {-inf, -inf, 80, 95},
-	"generator.output_load":   {-inf, -inf, 80, 95},
-	"generator.fuel_level":    {25, 50, inf, inf},
+// norms are the bands of what is no event however it is, and still drawn.
+var norms = map[string]band{
 	// EN 50160 for a low-voltage network: 230 V and 10 % either way, 50 Hz and 1 %, harmonics of 8 %.
 	"switchboard.voltage":     {-inf, 207, 253, inf},
 	"switchboard.frequency":   {47, 49.5, 50.5, 52},
-	"switchboard.voltage_thd": {-inf, -inf, 5, 8},
+	"switchboard.voltage_thd": {-inf, -inf, 8, inf},
 	"ups.input_voltage":       {-inf, 207, 253, inf},
 	"ups.input_frequency":     {47, 49.5, 50.5, 52},
-	// ASHRAE TC 9.9, class A1: recommended and allowed at the inlet of servers.
-	"cooling.supply_air_temperature": {-inf, -inf, 27, 32},
-	"climate.humidity":               {8, 20, 60, 80},
-	"site.battery_runtime_min":       {300, 600, inf, inf},
-	"site.pue":                       {-inf, -inf, 1.8, inf},
-	"agent.queue_age":                {-inf, -inf, 60, 600},
-	"agent.clock_offset":             {-inf, -1, 1, inf},
-	"agent.readings_dropped":         {-inf, -inf, 1, inf},
+	// ASHRAE TC 9.9, class A1: allowed and recommended at the inlet of servers.
+	"climate.humidity": {8, 20, 60, 80},
+	// The worst of the units; its own limit is that of ups.battery_runtime.
+	"site.battery_runtime_min": {120, 300, inf, inf},
+	"agent.queue_age":          {-inf, -inf, 60, 600},
+	"agent.readings_dropped":   {-inf, -inf, 1, inf},
+}
+
+// band returns the limits of a metric, those that hold for all devices; where
+// there are none, its norm.
+func (b *board) band(m *agent.Metric) (band, bool) {
+	out, found := nowhere, false
+	set := func(to *float64, from *float64, none float64) {
+		switch {
+		case from == nil:
+		case math.IsInf(*from, 0):
+			*to = none
+		default:
+			*to, found = *from, true
+		}
+	}
+	for _, l := range b.limitsOf(m) {
+		if l.Off {
+			out, found = nowhere, false
+		}
+		set(&out.alarmLow, l.AlarmLow, -inf)
+		set(&out.low, l.WarnLow, -inf)
+		set(&out.high, l.WarnHigh, inf)
+		set(&out.alarmHigh, l.AlarmHigh, inf)
+	}
+	if !found {
+		out, found = norms[m.Class+"."+m.Name]
+	}
+	// A limit may be an alarm at once.
+	out.low, out.high = max(out.low, out.alarmLow), min(out.high, out.alarmHigh)
+	return out, found
+}
+
+// limitsOf returns the limits that are about every channel of every device.
+func (b *board) limitsOf(m *agent.Metric) (all []config.Limit) {
+	for _, l := range b.options.Limits {
+		if l.Class == m.Class && l.Metric == m.Name && l.Device == "" && len(l.Labels) == 0 && l.Channel == nil {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // thresholds returns the steps of a band's colours; a metric without a band
 // is in one colour.
-func thresholds(m *agent.Metric) *dashboard.ThresholdsConfigBuilder {
-	b, ok := bands[m.Class+"."+m.Name]
-	if !ok {
+func (b *board) thresholds(m *agent.Metric) *dashboard.ThresholdsConfigBuilder {
+	in, ok := b.band(m)
+	if !ok || m.Kind == agent.State {
 		return steps(dashboard.Threshold{Color: neutral(m)})
 	}
 	at := []dashboard.Threshold{{Color: lost}}
 	from := func(value float64, color string) {
-		switch {
+		switch last := &at[len(at)-1]; {
 		case math.IsInf(value, 1):
-		case math.IsInf(value, -1):
-			at = []dashboard.Threshold{{Color: color}}
+		case math.IsInf(value, -1), last.Value != nil && *last.Value == value: // nothing is below, or between
+			last.Color = color
 		default:
 			at = append(at, dashboard.Threshold{Value: &value, Color: color})
 		}
 	}
-	from(b.alarmLow, abnormal)
-	from(b.low, sound)
-	from(b.high, abnormal)
-	from(b.alarmHigh, lost)
+	from(in.alarmLow, abnormal)
+	from(in.low, sound)
+	from(in.high, abnormal)
+	from(in.alarmHigh, lost)
 	return steps(at...)
 }
 

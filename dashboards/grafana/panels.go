@@ -51,7 +51,7 @@ type panel[P any] interface {
 func place[P panel[P]](b *board, p P, s size, title string, overTime bool, asks []ask) P {
 	p.Title(title).Datasource(source).Span(s.w).Height(s.h).NoValue("no data")
 	first := asks[0].metric
-	p.Unit(unit(b, first)).Mappings(mappings(first)).Thresholds(thresholds(first)).Description(sentence(first))
+	p.Unit(unit(b, first)).Mappings(b.mappings(first)).Thresholds(b.thresholds(first)).Description(sentence(first))
 	if overTime {
 		p.Interval(b.options.Every.String())
 	}
@@ -80,12 +80,12 @@ func duration(d time.Duration) string {
 
 // looks are the properties that a metric gives the fields of its query.
 func looks(b *board, m *agent.Metric) []dashboard.DynamicConfigValue {
-	t, err := thresholds(m).Build()
+	t, err := b.thresholds(m).Build()
 	if err != nil {
 		b.fail("thresholds of %s.%s: %v", m.Class, m.Name, err)
 	}
 	out := []dashboard.DynamicConfigValue{{Id: "unit", Value: unit(b, m)}, {Id: "thresholds", Value: t}}
-	if maps := mappings(m); maps != nil {
+	if maps := b.mappings(m); maps != nil {
 		out = append(out, dashboard.DynamicConfigValue{Id: "mappings", Value: maps})
 	}
 	return out
@@ -119,16 +119,16 @@ func (b *board) totals(s size, title string, asks ...ask) *stat.PanelBuilder {
 		GraphMode(common.BigValueGraphModeNone).
 		Orientation(common.VizOrientationAuto).
 		ReduceOptions(lastValue())
-	if states(asks) {
+	if b.states(asks) {
 		p.ColorMode(common.BigValueColorModeBackground)
 	}
 	return p
 }
 
-// states reports whether all asks are for states.
-func states(asks []ask) bool {
+// states reports whether all asks are for what is shown by a word.
+func (b *board) states(asks []ask) bool {
 	for _, a := range asks {
-		if mappings(a.metric) == nil {
+		if b.mappings(a.metric) == nil {
 			return false
 		}
 	}
@@ -160,7 +160,7 @@ func (b *board) chart(s size, title string, asks ...ask) *timeseries.PanelBuilde
 		SpanNulls(common.BoolOrFloat64{Float64: cog.ToPtr[float64](gap)}).
 		Legend(legend().Calcs([]string{"min", "max", "lastNotNull"}).DisplayMode(common.LegendDisplayModeTable)).
 		Tooltip(tooltip())
-	if _, ok := bands[asks[0].metric.Class+"."+asks[0].metric.Name]; ok {
+	if _, ok := b.band(asks[0].metric); ok {
 		p.ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed))
 	}
 	return p
@@ -244,7 +244,7 @@ func (b *board) list(s size, title, class string, columns ...column) *table.Pane
 		fields = append(fields, fmt.Sprintf("%s AS %q", a.call(a.field()), c.head))
 		properties := looks(b, a.metric)
 		kind := common.TableCellDisplayModeColorText
-		if mappings(a.metric) != nil {
+		if b.mappings(a.metric) != nil {
 			kind = common.TableCellDisplayModeColorBackground
 		}
 		properties = append(properties, dashboard.DynamicConfigValue{Id: "custom.cellOptions", Value: map[string]any{"type": kind}})
