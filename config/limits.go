@@ -76,7 +76,7 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 		}
 		bounds++
 		v := math.Inf(1) // none
-		if n.Value != "none" {
+		if !s.is(n, "none") {
 			v = s.number(n, key, 0)
 		}
 		return &v

@@ -27,6 +27,11 @@ func readProfile(s *source, text []byte) *Profile {
 	if root == nil {
 		return nil
 	}
+	return readProfileOf(s, root)
+}
+
+// readProfileOf returns the profile that a document is.
+func readProfileOf(s *source, root *yaml.Node) *Profile {
 	r := &profileReader{source: s, own: map[string]*agent.Metric{}}
 	m := s.mapping(root, "the profile")
 	p := &Profile{}

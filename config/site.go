@@ -37,11 +37,10 @@ const Slot = 100 * time.Millisecond
 // the configuration has any.
 func Load(path string) (*Site, error) {
 	var faults Faults
-	r := &siteReader{
-		faults: &faults, profiles: map[string]*Profile{}, site: &Site{Limits: UsualLimits()}, tests: map[string]string{},
-		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{}, revealed: map[string]string{},
+	r := newSiteReader(&faults)
+	if s, root := r.open(path, nil, nil); root != nil {
+		r.readSite(s, root)
 	}
-	r.read(path)
 	faults.mask(r.revealed)
 	if err := faults.err(); err != nil {
 		return nil, err
@@ -75,6 +74,13 @@ type siteReader struct {
 	revealed map[string]string // what references to secrets stand for -> the reference
 }
 
+func newSiteReader(faults *Faults) *siteReader {
+	return &siteReader{
+		faults: faults, profiles: map[string]*Profile{}, site: &Site{Limits: UsualLimits()}, tests: map[string]string{},
+		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{}, revealed: map[string]string{},
+	}
+}
+
 // open returns the file at path as a source, and its document: nil when there
 // is none, which is then a fault at the place that named the file.
 func (r *siteReader) open(path string, from *source, named *yaml.Node) (*source, *yaml.Node) {
@@ -100,11 +106,7 @@ func reason(err error) error {
 	return err
 }
 
-func (r *siteReader) read(path string) {
-	s, root := r.open(path, nil, nil)
-	if root == nil {
-		return
-	}
+func (r *siteReader) readSite(s *source, root *yaml.Node) {
 	m := s.mapping(root, "the site")
 	r.site.Name = s.name(m.need("site", "praha-1"), "site")
 	r.site.Agent = s.deviceID(m.get("agent"), "agent")
@@ -116,7 +118,7 @@ func (r *siteReader) read(path string) {
 	}
 	r.site.State = os.Getenv("STATE_DIRECTORY") // systemd's, of the service
 	if n := m.get("state"); n != nil {
-		r.site.State = beside(path, s.text(n, "state"))
+		r.site.State = beside(s.file, s.text(n, "state"))
 	}
 	r.site.Queue = r.queue(s, m.get("queue"))
 	r.site.Hold = s.incidents(m.get("incidents"))
@@ -142,8 +144,8 @@ func (r *siteReader) read(path string) {
 	r.readBuses(s, buses)
 	for _, n := range s.list(include) {
 		pattern := s.text(n, "include")
-		files, err := filepath.Glob(beside(path, pattern))
-		r.files[filepath.Dir(beside(path, pattern))] = true
+		files, err := filepath.Glob(beside(s.file, pattern))
+		r.files[filepath.Dir(beside(s.file, pattern))] = true
 		switch {
 		case err != nil:
 			s.fault(n, "include %s is no file pattern", pattern)
@@ -401,9 +403,9 @@ func (r *siteReader) queue(s *source, n *yaml.Node) (q Queue) {
 	q.Limit = s.size(m.get("limit"), "limit", q.Limit, 1<<20)
 	switch n := m.get("sync"); {
 	case n == nil:
-	case n.Value == "always":
+	case s.is(n, "always"):
 		q.Sync = 0
-	case n.Value == "never":
+	case s.is(n, "never"):
 		q.Sync = -1
 	default:
 		q.Sync = s.duration(n, "sync", q.Sync, 10*time.Millisecond, time.Minute)

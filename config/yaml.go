@@ -17,10 +17,11 @@ import (
 // A source is one YAML file being read. Its faults go where those of the whole
 // configuration go.
 type source struct {
-	file   string
-	faults *Faults
-	expand func(text string) (string, error) // replaces ${env:X} and ${file:P}; nil: text is taken as it stands
-	lines  [][]byte                          // of the file
+	file    string
+	faults  *Faults
+	expand  func(text string) (string, error) // replaces ${env:X} and ${file:P}; nil: text is taken as it stands
+	lines   [][]byte                          // of the file
+	outline *outline                          // of what is asked for; nil: nobody wants to know
 }
 
 func (s *source) fault(n *yaml.Node, format string, args ...any) {
@@ -129,9 +130,16 @@ func resolve(n *yaml.Node) *yaml.Node {
 // A pair is one entry of a mapping.
 type pair struct{ key, value *yaml.Node }
 
-// pairs returns the entries of a mapping, those merged in with << last, and
-// reports keys that stand twice.
+// pairs returns the entries of a mapping whose keys are the writer's own.
 func (s *source) pairs(n *yaml.Node, what string) ([]pair, bool) {
+	pairs, ok := s.entries(n, what)
+	s.outline.pairs(resolve(n), pairs)
+	return pairs, ok
+}
+
+// entries returns the entries of a mapping, those merged in with << last, and
+// reports keys that stand twice.
+func (s *source) entries(n *yaml.Node, what string) ([]pair, bool) {
 	n = resolve(n)
 	if n.Kind != yaml.MappingNode {
 		s.fault(n, "%s must be a mapping (key: value)", what)
@@ -142,7 +150,7 @@ func (s *source) pairs(n *yaml.Node, what string) ([]pair, bool) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], resolve(n.Content[i+1])
 		if key.Tag == "!!merge" {
-			more, _ := s.pairs(value, "what is merged in with <<")
+			more, _ := s.entries(value, "what is merged in with <<")
 			merged = append(merged, more...)
 			continue
 		}
@@ -167,13 +175,15 @@ func (s *source) list(n *yaml.Node) []*yaml.Node {
 	if n == nil {
 		return nil
 	}
-	if n = resolve(n); n.Kind != yaml.SequenceNode {
-		return []*yaml.Node{n}
+	n = resolve(n)
+	items := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		items = make([]*yaml.Node, len(n.Content))
+		for i, item := range n.Content {
+			items[i] = resolve(item)
+		}
 	}
-	items := make([]*yaml.Node, len(n.Content))
-	for i, item := range n.Content {
-		items[i] = resolve(item)
-	}
+	s.outline.list(n, items)
 	return items
 }
 
@@ -197,18 +207,21 @@ type missing struct{ key, example string }
 func (s *source) mapping(n *yaml.Node, what string) *mapping {
 	m := &mapping{source: s, node: resolve(n), what: what, taken: map[string]bool{}}
 	var ok bool
-	if m.pairs, ok = s.pairs(n, what); !ok {
+	if m.pairs, ok = s.entries(n, what); !ok {
 		m.node = nil
 	}
+	s.outline.mapping(m.node)
 	return m
 }
 
 // get returns the value of key, nil where it is not given or is null.
 func (m *mapping) get(key string) *yaml.Node {
 	m.known = append(m.known, key)
+	m.outline.key(m.node, key, pair{})
 	for _, p := range m.pairs {
 		if p.key.Value == key {
 			m.taken[key] = true
+			m.outline.key(m.node, key, p)
 			if p.value.Tag == "!!null" {
 				return nil
 			}
@@ -221,6 +234,7 @@ func (m *mapping) get(key string) *yaml.Node {
 // need is get for a key that must be there.
 func (m *mapping) need(key, example string) *yaml.Node {
 	n := m.get(key)
+	m.outline.need(m.node, key)
 	if n == nil {
 		m.missing = append(m.missing, missing{key, example})
 	}
@@ -260,6 +274,7 @@ func (s *source) text(n *yaml.Node, what string) string {
 	if n == nil {
 		return ""
 	}
+	s.outline.value(n, kind{name: "text"})
 	if n.Kind != yaml.ScalarNode {
 		s.fault(n, "%s must be one value, not a list or a mapping", what)
 		return ""
@@ -289,6 +304,7 @@ func (s *source) choice(n *yaml.Node, what, otherwise string, words ...string) s
 	if n == nil {
 		return otherwise
 	}
+	s.outline.value(n, kind{name: "word", words: words})
 	text := s.text(n, what)
 	for _, w := range words {
 		if text == w {
@@ -297,6 +313,13 @@ func (s *source) choice(n *yaml.Node, what, otherwise string, words ...string) s
 	}
 	s.fault(n, "%s cannot be %s; %s", what, text, oneOf(text, words))
 	return otherwise
+}
+
+// is reports whether a value is a word, in a place where something else can
+// stand too.
+func (s *source) is(n *yaml.Node, word string) bool {
+	s.outline.value(n, kind{name: "word", words: []string{word}})
+	return n.Value == word
 }
 
 // parseInt reads a decimal, 0x or 0o number; a leading zero alone does not make
@@ -315,6 +338,7 @@ func (s *source) integer(n *yaml.Node, what string, otherwise, lo, hi int) int {
 	if n == nil {
 		return otherwise
 	}
+	s.outline.value(n, kind{name: "integer", lo: lo, hi: hi})
 	text := s.text(n, what)
 	v, err := parseInt(text)
 	if err != nil {
@@ -334,6 +358,7 @@ func (s *source) number(n *yaml.Node, what string, otherwise float64) float64 {
 	if n == nil {
 		return otherwise
 	}
+	s.outline.value(n, kind{name: "number"})
 	text := s.text(n, what)
 	if i, err := parseInt(text); err == nil {
 		return float64(i)
@@ -354,6 +379,7 @@ func (s *source) boolean(n *yaml.Node, what string) bool {
 	if n == nil {
 		return false
 	}
+	s.outline.value(n, kind{name: "boolean"})
 	v, err := strconv.ParseBool(s.text(n, what))
 	if err != nil {
 		s.fault(n, "%s must be true or false, not %s", what, n.Value)
@@ -367,6 +393,7 @@ func (s *source) duration(n *yaml.Node, what string, otherwise, lo, hi time.Dura
 	if n == nil {
 		return otherwise
 	}
+	s.outline.value(n, kind{name: "duration"})
 	text := s.text(n, what)
 	d, err := time.ParseDuration(text)
 	switch {

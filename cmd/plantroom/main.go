@@ -40,6 +40,7 @@ type commands struct {
 	Dashboards dashboardsCmd `cmd:"" help:"Dashboards for Grafana."`
 	Profiles   profilesCmd   `cmd:"" help:"List the profiles that come with plantroom."`
 	Report     reportCmd     `cmd:"" help:"Write what is recorded of an incident, a test or a month."`
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON schema of a configuration or a profile, for editors."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
