@@ -50,7 +50,6 @@ func (r *siteReader) webhook(s *source, n *yaml.Node, i int, names map[string]st
 	defer in.done()
 	out := &Webhook{
 		Name: r.outputName(in, "webhook", i, names), Token: NewSecret(s.text(in.get("token"), "token")), TLS: r.tls(in), Headers: map[string]Secret{},
-		Consequences: s.boolean(in.get("consequences"), "consequences"),
 	}
 	if n := in.get("token"); n != nil && !headerText(out.Token.Reveal()) {
 		s.fault(n, "the token has what no header can: a line break, or a control character")
@@ -94,6 +93,11 @@ func (r *siteReader) webhook(s *source, n *yaml.Node, i int, names map[string]st
 		for _, p := range pairs {
 			out.Labels[p.key.Value] = s.text(p.value, "the label "+p.key.Value)
 		}
+	}
+	// An incident is of the site: who asks for some devices means what happens to them.
+	out.Consequences = out.Classes != nil || out.Labels != nil
+	if n := in.get("consequences"); n != nil {
+		out.Consequences = s.boolean(n, "consequences")
 	}
 	if n := in.get("escalate_after"); n != nil {
 		out.EscalateAfter = s.duration(n, "escalate_after", 0, time.Minute, 24*time.Hour)
