@@ -1,10 +1,17 @@
-// Package wall serves over HTTP how the agent stands:
+// Package wall serves over HTTP how the facility and the agent stand:
 //
 //	/healthz   200 and {"status":"ok"} while polls are being made, 503 when they are not;
 //	           who may see it all also sees devices and outputs
 //	/metrics   the same for Prometheus
-//	/api/v1/   JSON: devices, device/ID with its readings, path (agent.Path), and
-//	           events (agent.Event, newest first; active, since, until, device, severity, limit)
+//	/          the wall, for a screen that everybody sees; /desk and /desk/ID for the support desk
+//	/assets/   what these pages are made of, below the version of all of it
+//	/api/v1/   JSON: site, devices, device/ID with its readings, path (agent.Path), events
+//	           (agent.Event, newest first; active, since, until, device, severity, limit), trend
+//	           (device, metric, channel, range) and stream (server-sent events, see stream.go)
+//
+// The API is versioned: below /api/v1 members are added and never change their
+// meaning. A page holds one stream, which costs the agent one encoding for all
+// pages together; one that does not read is left, and comes back.
 //
 // It listens on loopback unless it is told otherwise, and then wants a token
 // (Authorization: Bearer TOKEN) or a user's password (Basic). Nothing can be

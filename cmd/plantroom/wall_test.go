@@ -21,6 +21,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"plantroom/agent"
 	"plantroom/agent/wall"
 	"plantroom/config"
@@ -422,7 +424,11 @@ func saySensors(t *testing.T, ids ...string) (a *agent.Agent, live *wall.Live, s
 	return a, live, said, points
 }
 
-func noTrend(string, string, string, bool) wall.Trend { return wall.Trend{Step: time.Minute} }
+// noTrend is an hour of gaps.
+func noTrend(string, string, string, bool) wall.Trend {
+	gaps := slices.Repeat([]float64{math.NaN()}, 60)
+	return wall.Trend{From: time.Now().Add(-time.Hour), Step: time.Minute, Min: gaps, Mean: gaps, Max: gaps}
+}
 
 // TestWallShowsHowGoodAValueIs: good, suspect, bad, out of its band and old are
 // unlike each other, and none of them by its colour alone.
@@ -464,6 +470,30 @@ func TestWallShowsHowGoodAValueIs(t *testing.T) {
 	if got != "fresh fresh old old stale fresh stale fresh" {
 		t.Errorf("freshness: %s", got)
 	}
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the wall complains: %v", got)
+	}
+}
+
+// TestWallOfAUser: a browser that was told a user's password shows the wall, its
+// stream and its trends; one that was not shows nothing.
+func TestWallOfAUser(t *testing.T) {
+	t.Parallel()
+	a, live, _, _ := saySensors(t, "good")
+	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := wall.Listen(wall.Options{Listen: "127.0.0.1:0", Agent: a, Live: live, Files: dashboards.Wall(), Trend: noTrend,
+		Users: map[string]string{"desk": string(hash)}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := browser.Start(t).Open(t, "http://desk:sesame@"+s.Addr()+"/", 1920, 1080)
+	p.Until("the wall is alive", `document.querySelector('.tile .v')?.textContent.startsWith('21')`)
+	browser.Eval[bool](p, `(document.querySelector('.tile').click(), true)`)
+	p.Until("the chart", `document.querySelector('dialog .uplot canvas')`)
 	if got := p.Complaints(); got != nil {
 		t.Errorf("the wall complains: %v", got)
 	}

@@ -156,7 +156,7 @@ async function acknowledge(e, told) {
   if (!by) return;
   localStorage.setItem('name', by);
   try {
-    const r = await fetch(`/api/v1/events/${encodeURIComponent(e.id)}/ack`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ by }) });
+    const r = await fetch(`${location.origin}/api/v1/events/${encodeURIComponent(e.id)}/ack`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ by }) });
     if (!r.ok) throw new Error((await r.json().catch(() => ({}))).error ?? r.statusText);
     told.textContent = `${t('acknowledged by')} ${by}`;
   } catch (err) {
@@ -177,7 +177,7 @@ function one(id) {
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const r = await fetch('/api/v1/device/' + encodeURIComponent(id));
+      const r = await fetch(location.origin + '/api/v1/device/' + encodeURIComponent(id));
       gone.hidden = r.status !== 404;
       if (r.ok) show(await r.json());
     } catch { /* the bar says that the agent is not there */ }

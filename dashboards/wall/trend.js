@@ -6,7 +6,8 @@ import { t, lang, metricName, stateWord, unitOf, keep } from './words.js';
 
 export async function fetchTrend(device, metric, channel, range) {
   const q = new URLSearchParams({ device, metric, channel, range });
-  const r = await fetch('/api/v1/trend?' + q);
+  // Not relative: the address of the page may carry a user and a password, which no fetch takes.
+  const r = await fetch(location.origin + '/api/v1/trend?' + q);
   if (!r.ok) throw new Error((await r.json().catch(() => ({}))).error ?? r.statusText);
   const d = await r.json();
   d.fromAt = time(d.from);
