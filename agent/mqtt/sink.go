@@ -43,7 +43,8 @@
 // behind, is history, which is published or dropped as the options say. A
 // block is delivered when the broker has acknowledged every message. Where a
 // broker cuts one connection after the other, as it does when two clients have
-// the same id, the pauses between them grow and the error says so.
+// the same id, the pauses between them grow and the error says so. A message
+// for which it does that is found, set aside and left out.
 package mqtt
 
 import (
@@ -94,6 +95,9 @@ type Options struct {
 	Discovery bool                  // for Home Assistant
 	Active    func() []*agent.Event // the events that last, for alarms; nil: there is no such topic
 	Log       *slog.Logger
+	// SetAside keeps a message that the broker will never take, for people to
+	// see; nil keeps none.
+	SetAside func(message string, why error)
 }
 
 // A Sink publishes to one broker. It implements agent.EventSink. It connects, and
@@ -105,6 +109,8 @@ type Sink struct {
 	client  paho.Client // a new one for each connection; nil where there is none
 	since   time.Time   // when it connected
 	cuts    int         // connections in a row that did not last
+
+	refusals refusals
 
 	mu      sync.Mutex         // Append and Send run at the same time
 	devices map[string]*device // by topic
@@ -476,14 +482,30 @@ func unframe(b []byte) (topic string, at int64, payload, rest []byte, err error)
 // have it, which may be newer than the block, and then as history what the
 // block has and nobody has seen.
 func (s *Sink) Send(ctx context.Context, block []byte) error {
+	whole := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, ackTimeout, errNoAck)
 	defer cancel()
 	if err := s.connect(ctx); err != nil {
 		return fmt.Errorf("connect to %s: %w", s.options.URL, err)
 	}
 	var acks []paho.Token
+	var failed error
+	careful := s.careful()
 	publish := func(topic string, retain bool, payload []byte) {
-		acks = append(acks, s.client.Publish(topic, qos, retain, payload))
+		payload, some := s.takes(topic, retain, payload)
+		if !some || failed != nil {
+			return
+		}
+		token := s.client.Publish(topic, qos, retain, payload)
+		if !careful {
+			acks = append(acks, token)
+			return
+		}
+		ctx, cancel := context.WithTimeoutCause(whole, ackTimeout, errNoAck)
+		defer cancel()
+		if failed = s.wait(ctx, token); ctx.Err() == nil && failed != nil {
+			s.blame(topic, payload)
+		}
 	}
 	news := s.news()
 	for topic, payload := range news.described {
@@ -507,13 +529,16 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 		})
 	}
 	for _, ack := range acks {
-		if err := s.wait(ctx, ack); err != nil {
-			if errors.Is(err, errNoAck) { // the connection may be dead, and what it still holds is sent again
-				s.client.Disconnect(0)
-				s.client = nil // it counts as connected a little longer
-			}
-			return fmt.Errorf("publish to %s: %w", s.options.URL, err)
+		if failed == nil {
+			failed = s.wait(ctx, ack)
 		}
+	}
+	if failed != nil {
+		if errors.Is(failed, errNoAck) { // the connection may be dead, and what it still holds is sent again
+			s.client.Disconnect(0)
+			s.client = nil // it counts as connected a little longer
+		}
+		return fmt.Errorf("publish to %s: %w", s.options.URL, failed)
 	}
 	s.told(news, overtaken)
 	return nil

@@ -728,3 +728,45 @@ func TestConfirmedBeforeItIsDropped(t *testing.T) {
 	send(t, s, block)
 	peer.Until(t, "the state for a second time", func() bool { return len(sub()) == 2 })
 }
+
+// TestMessageThatIsNeverTaken publishes a state that is larger than the broker
+// takes, which cuts the connection each time: that one is found and left out,
+// the others go on, and nothing old stays where it would be.
+func TestMessageThatIsNeverTaken(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true\nmax_packet_size 2000")
+	var aside []string
+	var log strings.Builder
+	s := newSink(t, Options{URL: "mqtt://127.0.0.1:" + broker.Port, History: true, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		SetAside: func(message string, why error) { aside = append(aside, message) }})
+	send(t, s, s.Append(nil, at(0, statusA.Stated(1, ""))))
+	large := func(n int64) []byte {
+		return s.Append(nil, at(n, inputL1.Measured(1), charging.Failed(errors.New(strings.Repeat("a long story ", 200)))))
+	}
+	n := int64(0)
+	peer.Until(t, "the others go on", func() bool {
+		n++
+		return s.Send(t.Context(), append(large(n), s.Append(nil, at(n, statusB.Stated(2, "")))...)) == nil
+	})
+	if len(aside) != 1 || !strings.HasPrefix(aside[0], "plantroom/praha-1/ups-a {") {
+		t.Errorf("set aside: %.100q", aside)
+	}
+	if lines := strings.Count(log.String(), "a message is left out"); lines != len(aside) {
+		t.Errorf("%d lines of the log are about %d messages", lines, len(aside))
+	}
+	for range 3 {
+		n++
+		send(t, s, append(large(n), s.Append(nil, at(n, statusB.Stated(1, "")))...))
+	}
+	if s.Refused() != 4 {
+		t.Errorf("%d messages are counted as refused, want 4", s.Refused())
+	}
+	sub := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/+")
+	has(t, sub, "plantroom/praha-1/ups-b", `"state":"online"`)
+	for _, line := range sub() {
+		if strings.HasPrefix(line, "plantroom/praha-1/ups-a ") {
+			t.Errorf("what is retained has grown old: %s", line)
+		}
+	}
+	send(t, s, s.Append(nil, at(n+1, statusA.Stated(2, "")))) // not so long
+	has(t, sub, "plantroom/praha-1/ups-a", `"state":"on_battery"`)
+}

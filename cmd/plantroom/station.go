@@ -371,7 +371,7 @@ func (s *station) make(site *config.Site) (made []*output, err error) {
 			return mqtt.New(mqtt.Options{
 				URL: url, Username: out.Username, Password: out.Password.Reveal(), TLS: tls, ClientID: out.ClientID, Prefix: out.Prefix,
 				Site: site.Name, Agent: site.Agent, History: out.History, PerMetric: out.PerMetric, Discovery: out.Discovery,
-				Active: s.lasting, Log: s.log,
+				Active: s.lasting, Log: s.log, SetAside: s.setAside(out.Name),
 			})
 		})
 		if err != nil {
