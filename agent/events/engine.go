@@ -65,7 +65,8 @@ type Engine struct {
 
 	pressed time.Time // when it was looked last for what is to be escalated
 
-	incidents []*incident // under way, or still watched
+	incidents []*incident  // under way, or still watched
+	waiting   []*happening // causes that may follow from something that was not polled yet
 	tests     schedule
 	path      agent.Path
 	redundant bool // as path last had it
@@ -85,6 +86,9 @@ type happening struct {
 	severity agent.Severity // without regard to a test that expects it
 	meaning  meaning
 	incident *incident // that it is a part of; nil for none
+
+	until       time.Time // while it waits for what it follows from
+	provisional bool      // and calls nobody meanwhile
 }
 
 // keptEvents is how many events are held in memory to be asked for.
@@ -435,6 +439,9 @@ func maxTime(a, b time.Time) time.Time {
 // update announces and keeps an event as it has become.
 func (e *Engine) update(h *happening) {
 	h.event.Severity = h.severity
+	if h.provisional {
+		h.event.Severity = agent.Info
+	}
 	if h.incident != nil {
 		h.event.Parent = h.incident.ID
 		if h.incident.expects(h) {

@@ -17,6 +17,9 @@ const (
 	// together is how far apart two devices may see the same thing, polled
 	// every so often: of causes within it the one nearest to the source is the cause.
 	together = 15 * time.Second
+	// mayFollow is for how long a unit that stops cooling, or a generator that
+	// starts, may follow from a loss that was not polled yet.
+	mayFollow = 10 * time.Second
 	// belated is how long before an incident an event may have begun that
 	// turns out to be a part of it.
 	belated = 30 * time.Second
@@ -68,12 +71,72 @@ func (e *Engine) place(h *happening) {
 	}
 	inc := e.incidentFor(h)
 	if inc == nil {
+		if h.event.Class == "generator" && h.event.Metric == "status" && h.meaning.rank == 0 && e.tests.starts(h) {
+			h.meaning = running
+		}
 		if h.meaning.rank == 0 {
+			return
+		}
+		if h.until, h.provisional = e.patience(h); e.now.Before(h.until) {
+			e.waiting = append(e.waiting, h)
 			return
 		}
 		inc = e.openIncident(h)
 	}
 	e.join(inc, h)
+}
+
+// patience returns until when an event is no incident of its own: what it
+// follows from may just not have been polled yet. Provisional is one that a
+// test may bring with it, which is due: it calls nobody until it is known that
+// it is not the mains that have failed.
+func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
+	switch {
+	case h.meaning == coldStopped, h.meaning == running:
+		return h.event.Began.Add(mayFollow), false
+	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.mainsSeen(h.event.Began):
+		if spec, _ := e.tests.of(h); spec != nil && spec.Kind == Blackout {
+			return h.event.Began.Add(together), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// mainsSeen reports whether each meter of the mains with a board behind it has
+// been read since a time.
+func (e *Engine) mainsSeen(since time.Time) bool {
+	for _, d := range e.devices {
+		if d.supply != nil && d.supplied.Before(since) && e.graph.metersMains(d.ID) && e.graph.feedsBoard(d.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// settle places events that have waited for what they follow from.
+func (e *Engine) settle() {
+	waiting := e.waiting
+	e.waiting = nil
+	for _, h := range waiting {
+		switch {
+		case h.incident != nil: // it was adopted
+			continue
+		case !h.event.Active() && !h.provisional:
+			continue // what was over so soon was nothing
+		case e.now.Before(h.until) && !(h.provisional && (e.mainsSeen(h.event.Began) || !h.event.Active())):
+			e.waiting = append(e.waiting, h)
+			continue
+		}
+		h.provisional = false
+		inc := e.incidentFor(h)
+		if inc == nil {
+			inc = e.openIncident(h)
+		} else if h.meaning == running {
+			h.meaning = asExpected
+		}
+		e.join(inc, h)
+		e.update(h)
+	}
 }
 
 // incidentFor returns the incident under way that an event follows from.
@@ -123,6 +186,7 @@ func (e *Engine) openIncident(h *happening) *incident {
 	}
 	inc.Kind = kind
 	inc.cause(h)
+	h.incident = inc // so that it is not adopted
 	e.openRecord(inc, kind, h.event.Severity)
 	return inc
 }
@@ -147,7 +211,7 @@ func (e *Engine) openRecord(inc *incident, kind string, severity agent.Severity)
 		}
 	}
 	e.incidents = append(e.incidents, inc)
-	for _, other := range e.incidents {
+	for _, other := range slices.Clone(e.incidents) {
 		if other != inc && other.Domain == inc.Domain && !other.Ended.IsZero() {
 			e.unwatch(other) // what is read from now on is of the new one
 		}
@@ -193,10 +257,12 @@ func (e *Engine) adopt(inc *incident) {
 	}
 	slices.SortFunc(late, func(a, b *happening) int { return strings.Compare(a.event.ID, b.event.ID) })
 	for _, h := range late {
-		if h.event.ID != inc.CauseID {
-			e.join(inc, h)
-			e.update(h)
+		if h.meaning == running { // of what began by itself
+			h.meaning = asExpected
 		}
+		h.provisional = false
+		e.join(inc, h)
+		e.update(h)
 	}
 }
 
@@ -208,8 +274,10 @@ func (e *Engine) join(inc *incident, h *happening) {
 	if h.meaning.rank > 0 {
 		if h.event.Active() {
 			inc.holding++
+		} else {
+			inc.calm = maxTime(inc.calm, h.event.Ended)
 		}
-		nearer := inc.Rank == 0 || h.meaning.rank < inc.Rank && (inc.Rank < tested.rank || h.meaning.rank == mainsLost.rank)
+		nearer := inc.Rank == 0 || h.meaning.domain == inc.Domain && h.meaning.rank < inc.Rank && (inc.Rank < tested.rank || h.meaning.rank == mainsLost.rank)
 		if nearer && h.event.Began.Sub(inc.Began) <= together && h.event.ID != inc.CauseID {
 			inc.cause(h)
 			changed = true
@@ -271,6 +339,9 @@ func (e *Engine) lasting(put func(entry)) {
 // tick ends what has been well for long enough or is long forgotten, and looks
 // at what nobody has acknowledged and what tests are due.
 func (e *Engine) tick() {
+	if e.now.IsZero() {
+		return
+	}
 	for _, inc := range slices.Clone(e.incidents) {
 		switch {
 		case inc.Ended.IsZero():
@@ -281,6 +352,7 @@ func (e *Engine) tick() {
 			e.unwatch(inc)
 		}
 	}
+	e.settle()
 	e.forgetTraps()
 	e.escalate()
 	e.dueTests()
@@ -409,6 +481,11 @@ func (e *Engine) resume(metas map[string]*meta) {
 			continue // its event is lost to a damaged line, and so is it
 		}
 		e.incidents = append(e.incidents, inc)
+	}
+	for _, h := range e.byID {
+		if h.incident == nil && h.meaning.rank > 0 {
+			e.waiting = append(e.waiting, h) // it did so when that run ended
+		}
 	}
 }
 

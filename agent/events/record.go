@@ -177,8 +177,17 @@ func (s *Series) Word(i int) string {
 // Time returns the time of the i-th value.
 func (s *Series) Time(i int) time.Time { return time.UnixMilli(s.Times[i]).UTC() }
 
-// ErrNotFound is in the error for an event or record that there is none of.
-var ErrNotFound = errors.New("there is none")
+// ErrNotFound is in the error for an event or record that there is none of. It
+// is fs.ErrNotExist to those who do not know this package.
+var ErrNotFound error = notFound{}
+
+type notFound struct{}
+
+// Error implements error.
+func (notFound) Error() string { return "there is none" }
+
+// Is makes it fs.ErrNotExist too.
+func (notFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 // recordSuffix ends the name of a record's file: ID.record.json.
 const recordSuffix = ".record.json"

@@ -125,7 +125,6 @@ type schedule struct {
 	since map[string]time.Time // when each plan was first known
 	done  map[string]time.Time // the due time for which each was made, or missed, last
 	next  time.Time            // when a window ends
-	runs  []*happening         // of generators that have just started, with the mains there
 }
 
 // plan returns the plan with an id, nil for none.
@@ -185,29 +184,17 @@ func (inc *incident) plan(p *Plan, due time.Time, declared string) {
 	inc.Spec, inc.Plan, inc.Due, inc.Declared, inc.Title = &spec, p.ID, due, declared, same(p.Name)
 }
 
-// startedFor is for how long a generator runs with the mains there until that
-// is a test of its own: the loss of the mains may just not have been seen yet.
-const startedFor = 10 * time.Second
+// starts reports whether a generator that runs may be a test that is due.
+func (s *schedule) starts(h *happening) bool {
+	probe := *h
+	probe.meaning = running
+	p, _ := s.of(&probe)
+	return p != nil
+}
 
-// dueTests begins tests of generators that have started by themselves, and
-// says of plans whose time has passed that they were not kept.
+// dueTests says of plans whose time has passed that they were not kept.
 func (e *Engine) dueTests() {
 	s := &e.tests
-	for _, h := range slices.Clone(s.runs) {
-		late := e.now.Sub(h.event.Began) >= startedFor
-		if late && h.incident == nil && h.event.Active() {
-			h.meaning = running
-			if p, _ := s.of(h); p != nil {
-				e.place(h)
-				e.update(h)
-			} else {
-				h.meaning = asExpected
-			}
-		}
-		if late {
-			s.runs = slices.DeleteFunc(s.runs, func(other *happening) bool { return other == h })
-		}
-	}
 	if e.now.Before(s.next) {
 		return
 	}

@@ -21,10 +21,11 @@ type device struct {
 	alarmed     *happening
 	alarmsSince time.Time // since when it is not 0; zero while it is
 
-	phases   []*cell // voltages to neutral of a switchboard
-	supply   *cell   // of a switchboard
-	carrying *cell   // of a generator
-	transfer *cell   // of a transfer switch
+	phases   []*cell   // voltages to neutral of a switchboard
+	supply   *cell     // of a switchboard
+	supplied time.Time // when that was read last
+	carrying *cell     // of a generator
+	transfer *cell     // of a transfer switch
 
 	ring ring
 }
@@ -334,11 +335,7 @@ func (e *Engine) say(c *cell, r *stateRule, code int, at time.Time) *happening {
 		e.begin(ev, r.meaning)
 		return nil
 	}
-	h := e.begin(ev, r.meaning)
-	if r.class == "generator" && r.metric == "status" && r.severity == agent.Info && h.incident == nil {
-		e.tests.runs = append(e.tests.runs, h)
-	}
-	return h
+	return e.begin(ev, r.meaning)
 }
 
 // limit judges a value that is beyond a bound, or was.
@@ -469,6 +466,7 @@ func (e *Engine) derive(d *device, at time.Time) {
 		case least < liveVolts:
 			word = "phase_lost"
 		}
+		d.supplied = at
 		e.judge(d.supply, word, at)
 	case d.carrying != nil:
 		d.carries(e, at)

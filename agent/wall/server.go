@@ -14,8 +14,9 @@
 // pages together; one that does not read is left, and comes back.
 //
 // It listens on loopback unless it is told otherwise, and then wants a token
-// (Authorization: Bearer TOKEN) or a user's password (Basic). Nothing can be
-// changed through it: every request is a GET.
+// (Authorization: Bearer TOKEN) or a user's password (Basic). Nothing of the
+// facility can be changed through it: what can be said (POST, see post.go) is
+// that somebody looks at an event, and how a test went.
 package wall
 
 import (
@@ -60,6 +61,7 @@ type Options struct {
 	Path   func() agent.Path                                    // what the building stands on now
 	Events func(agent.EventQuery) []agent.Event                 // newest first
 	Ack    func(id, by string) (agent.Event, error)             // somebody looks at it
+	Test   func(TestNote) (id string, err error)                // somebody says something of a test
 	Traps  func() (received uint64, dropped map[string]uint64)  // SNMP traps, since they are listened for; by the reason
 }
 
@@ -146,6 +148,8 @@ func (s *Server) handler() http.Handler {
 	} {
 		mux.Handle(pattern, s.private(answer))
 	}
+	mux.Handle("POST /api/v1/events/{id}/ack", s.said(s.ack))
+	mux.Handle("POST /api/v1/tests", s.said(s.tests))
 	if s.pages.files != nil {
 		for _, pattern := range []string{"GET /{$}", "GET /desk", "GET /desk/{device}", "GET /assets/"} {
 			mux.Handle(pattern, s.private(http.HandlerFunc(s.pages.serve)))
@@ -153,7 +157,11 @@ func (s *Server) handler() http.Handler {
 	}
 	mux.Handle("GET /metrics", s.private(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 0)
+		limit := int64(0)
+		if r.Method == http.MethodPost {
+			limit = maxSaid
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")

@@ -104,6 +104,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	defer s.close()
 	v.power = s.power
+	s.told = v.happened
 
 	if taken {
 		v.tell("MQTT", fmt.Sprintf("%s is taken, so the broker listens on %s", cmd.MQTT, s.broker().Addr()))

@@ -39,11 +39,12 @@ type demoView struct {
 	events []string // the latest changes, oldest first
 
 	mu     sync.Mutex
-	logged []string // lines of log that wait for the next frame
+	logged []string               // lines of log, and of what happened, that wait for the next frame
+	known  map[string]agent.Event // what happened and lasts, as it was last shown
 }
 
 func newDemoView(out io.Writer, f *sim.Facility, cmd *demoCmd) *demoView {
-	v := &demoView{out: out, facility: f, cmd: cmd, started: time.Now(), shown: make(map[string]string)}
+	v := &demoView{out: out, facility: f, cmd: cmd, started: time.Now(), shown: make(map[string]string), known: make(map[string]agent.Event)}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		v.height = func() (int, int) {
 			w, h, err := term.GetSize(int(file.Fd()))
@@ -109,6 +110,26 @@ func (h *viewLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup implements slog.Handler; there is no room for groups.
 func (h *viewLog) WithGroup(string) slog.Handler { return h }
+
+// happened shows an incident or a test as it begins, becomes another and ends;
+// and of all else what calls somebody. It is called by any goroutine.
+func (v *demoView) happened(e *agent.Event) {
+	if own := e.Kind == "incident" || e.Kind == "test"; !own && (e.Parent != "" || e.Severity == agent.Info) {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	was, known := v.known[e.ID]
+	line := fmt.Sprintf("%s: %s", strings.ToUpper(e.Severity.String()), e.Text.EN)
+	switch {
+	case known && was.Text == e.Text && was.Active() == e.Active():
+		return // acknowledged, or worse than it was
+	case known && !e.Active() && was.Active():
+		line = fmt.Sprintf("ended after %s: %s", e.Ended.Sub(e.Began).Round(time.Second), e.Text.EN)
+	}
+	v.known[e.ID] = *e
+	v.logged = append(v.logged, line)
+}
 
 // Sequences that terminals know.
 const (

@@ -39,6 +39,9 @@ type commands struct {
 	Demo       demoCmd       `cmd:"" help:"Run a simulated facility and poll it, on real sockets."`
 	Dashboards dashboardsCmd `cmd:"" help:"Dashboards for Grafana."`
 	Profiles   profilesCmd   `cmd:"" help:"List the profiles that come with plantroom."`
+	Events     eventsCmd     `cmd:"" help:"List what happened, as an agent that runs knows it."`
+	Ack        ackCmd        `cmd:"" help:"Say that somebody looks at an event."`
+	Test       testCmd       `cmd:"" help:"Say that a test begins or ends, and how it went."`
 	Report     reportCmd     `cmd:"" help:"Write what is recorded of an incident, a test or a month."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON schema of a configuration or a profile, for editors."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
@@ -67,6 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"user": userName()},
 	)
 	parsed, err := parser.Parse(args)
 	if exited >= 0 {

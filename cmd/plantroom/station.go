@@ -33,6 +33,7 @@ type station struct {
 	agent   *agent.Agent
 	power   *power.Network
 	events  *events.Engine
+	told    func(*agent.Event) // of each event and what becomes of it, besides the outputs; nil for nobody
 	log     *slog.Logger
 	plan    *drivers.Plan
 	outputs []*output
@@ -164,9 +165,16 @@ func nodes(site *config.Site) (all []power.Node) {
 // openEvents opens the log of events, in a folder of the site's state where it
 // has one.
 func (s *station) openEvents(site *config.Site) (err error) {
-	o := events.Options{Site: site.Name, Agent: site.Agent, Log: s.log, Announce: s.agent.Announce}
+	o := events.Options{Site: site.Name, Agent: site.Agent, Log: s.log, Announce: func(e *agent.Event) {
+		s.agent.Announce(e)
+		if s.told != nil {
+			s.told(e)
+		}
+	}}
 	if site.State != "" {
 		o.Dir = filepath.Join(site.State, eventsFolder)
+	} else {
+		s.log.Warn("what happens is known for as long as the agent runs, and not recorded; give the configuration state: FOLDER")
 	}
 	if s.events, err = events.Open(o); err != nil && o.Dir != "" { // polling matters more
 		s.log.Error("events are kept in memory, their folder cannot be used", "err", err)
@@ -255,7 +263,7 @@ func (s *station) serveWall(site *config.Site) (err error) {
 	s.wall, err = wall.Listen(wall.Options{
 		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
 		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
-		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Ack: s.events.Ack, Traps: s.traps.counts,
+		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
 	})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
@@ -272,6 +280,17 @@ func (s *station) trend(device, metric, channel string, day bool) wall.Trend {
 	}
 	t, _ := last(device, metric, channel, time.Now())
 	return wall.Trend(t)
+}
+
+// testNote does what somebody says of a test.
+func (s *station) testNote(n wall.TestNote) (id string, err error) {
+	switch n.Action {
+	case "start":
+		return s.events.StartTest(n.Test, n.Name, n.By)
+	case "end":
+		return s.events.EndTest(n.By)
+	}
+	return s.events.NoteTest(n.Test, n.By, n.Text, n.Failed)
 }
 
 // apply makes a running station that of another configuration. After an error

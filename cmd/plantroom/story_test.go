@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,16 +30,18 @@ type story struct {
 	start    time.Time // of the facility's time
 	dir      string    // of the events
 	every    time.Duration
+	order    *rand.Rand // in which devices are polled, another one each time
 
 	// What polls could have seen: the lowest charge of each UPS, the highest
 	// power of each generator and temperature of each sensor.
 	least, most map[string]float64
 }
 
-// newStory prepares a scenario. More is added to the configuration.
-func newStory(t *testing.T, scenario, more string) *story {
+// newStory prepares a scenario; the seed is that of the facility's noise, and
+// of the order in which devices are polled.
+func newStory(t *testing.T, scenario string, seed uint64) *story {
 	t.Helper()
-	f, err := sim.NewFacility(sim.Options{Scenario: scenario, Seed: 7, Start: 8 * time.Hour})
+	f, err := sim.NewFacility(sim.Options{Scenario: scenario, Seed: seed, Start: 8 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +56,7 @@ func newStory(t *testing.T, scenario, more string) *story {
 	})
 	dir := t.TempDir()
 	start := time.Date(2026, 11, 4, 8, 0, 0, 0, time.Local)
-	text := string(demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second}, start)) + more
+	text := string(demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second}, start))
 	path, err := writeDemo(dir, []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +65,7 @@ func newStory(t *testing.T, scenario, more string) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &story{t: t, facility: f, dir: filepath.Join(dir, "state", "events"), every: time.Second,
+	s := &story{t: t, facility: f, dir: filepath.Join(dir, "state", "events"), every: time.Second, order: rand.New(rand.NewPCG(seed, 1)),
 		least: map[string]float64{}, most: map[string]float64{},
 		start: start.UTC()}
 	if s.station, err = newStation(site, slog.New(slog.DiscardHandler)); err != nil {
@@ -104,7 +107,8 @@ func (s *story) by(every, until time.Duration) {
 			}
 		}
 		at := s.now()
-		for i, d := range s.devices {
+		for _, i := range s.order.Perm(len(s.devices)) {
+			d := s.devices[i]
 			up := &agent.Point{Device: d, Metric: config.Lookup(d.Class, "up")}
 			rs, err := s.sources[i].Poll(s.t.Context(), []agent.Reading{{Point: up, Value: 1}})
 			if err != nil {
@@ -257,11 +261,10 @@ func seconds(times [][2]time.Duration) (sum float64) {
 	return sum
 }
 
-// TestStoryOfMainsFailure: all that the facility does in it is one incident,
+// storyOfMainsFailure: all that the facility does in it is one incident,
 // with the times of the polls that saw it and the figures that it knows.
-func TestStoryOfMainsFailure(t *testing.T) {
-	t.Parallel()
-	s := newStory(t, "mains-failure", "")
+func storyOfMainsFailure(t *testing.T, seed uint64) {
+	s := newStory(t, "mains-failure", seed)
 	s.goOn(19 * time.Second)
 	given, charge := s.shown("gen-1", "output_energy"), s.shown("ups-a", "battery_charge")
 	s.goOn(270 * time.Second)
@@ -307,11 +310,10 @@ func unmet(r *events.Record) (out []string) {
 	return out
 }
 
-// TestStoryOfMonthlyTest: a building that is cut off from live mains when the
+// storyOfMonthlyTest: a building that is cut off from live mains when the
 // plan says so is a test. It passed, and called nobody.
-func TestStoryOfMonthlyTest(t *testing.T) {
-	t.Parallel()
-	s := newStory(t, "monthly-test", "")
+func storyOfMonthlyTest(t *testing.T, seed uint64) {
+	s := newStory(t, "monthly-test", seed)
 	s.goOn(19 * time.Second)
 	given := s.shown("gen-1", "output_energy")
 	s.goOn(90 * time.Second)
@@ -341,11 +343,10 @@ func TestStoryOfMonthlyTest(t *testing.T) {
 	}
 }
 
-// TestStoryOfGeneratorFails: the test fails with the first generator, which
+// storyOfGeneratorFails: the test fails with the first generator, which
 // calls somebody, though the second one carries.
-func TestStoryOfGeneratorFails(t *testing.T) {
-	t.Parallel()
-	s := newStory(t, "generator-fails", "")
+func storyOfGeneratorFails(t *testing.T, seed uint64) {
+	s := newStory(t, "generator-fails", seed)
 	s.goOn(90 * time.Second)
 	s.by(10*time.Second, 900*time.Second)
 	s.goOn(1030 * time.Second)
@@ -384,11 +385,10 @@ func TestStoryOfGeneratorFails(t *testing.T) {
 	}
 }
 
-// TestStoryOfFlappingMains: mains that come and go within a minute are one
+// storyOfFlappingMains: mains that come and go within a minute are one
 // incident, in which they failed four times.
-func TestStoryOfFlappingMains(t *testing.T) {
-	t.Parallel()
-	s := newStory(t, "flapping-mains", "")
+func storyOfFlappingMains(t *testing.T, seed uint64) {
+	s := newStory(t, "flapping-mains", seed)
 	s.goOn(180 * time.Second)
 	r := s.record()
 	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
@@ -411,11 +411,10 @@ func TestStoryOfFlappingMains(t *testing.T) {
 	}
 }
 
-// TestStoryOfCoolingFailure: two units that fail one after the other are one
+// storyOfCoolingFailure: two units that fail one after the other are one
 // incident, of cooling, and what becomes too warm is a part of it.
-func TestStoryOfCoolingFailure(t *testing.T) {
-	t.Parallel()
-	s := newStory(t, "cooling-failure", "")
+func storyOfCoolingFailure(t *testing.T, seed uint64) {
+	s := newStory(t, "cooling-failure", seed)
 	s.goOn(19 * time.Second)
 	before := s.shown("climate-cold-1", "temperature")
 	s.goOn(385 * time.Second)
@@ -438,5 +437,21 @@ func TestStoryOfCoolingFailure(t *testing.T) {
 	}
 	if len(warm) != 2 {
 		t.Errorf("too warm: %v, want both units", warm)
+	}
+}
+
+// TestStories tells each scenario, with other noise and another order of polls
+// each time.
+func TestStories(t *testing.T) {
+	for name, story := range map[string]func(*testing.T, uint64){
+		"mains-failure": storyOfMainsFailure, "monthly-test": storyOfMonthlyTest, "generator-fails": storyOfGeneratorFails,
+		"flapping-mains": storyOfFlappingMains, "cooling-failure": storyOfCoolingFailure,
+	} {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(name, "/", seed), func(t *testing.T) {
+				t.Parallel()
+				story(t, seed)
+			})
+		}
 	}
 }

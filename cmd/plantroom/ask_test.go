@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"plantroom/agent/events"
+	"plantroom/config"
+	"plantroom/drivers/sim"
+	"plantroom/testdata/peer"
+)
+
+// TestKillInAnIncident kills the agent, -9, while the mains are off. The one
+// that is started after it goes on with the same incident, which somebody has
+// acknowledged, and ends it; its record tells of the whole. Then tests are
+// declared and noted, by the commands that people type.
+func TestKillInAnIncident(t *testing.T) {
+	profiles := map[string]string{
+		"board": "profile: board\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n",
+		"ups": "profile: ups\nclass: ups\nmodbus: {points: [{metric: battery_charge, holding: 2}, " +
+			"{metric: status, holding: 1, states: {1: online, 2: on_battery}}]}\n",
+	}
+	boards := map[string]*sim.Board{"board": sim.NewBoard("switchboard"), "ups": sim.NewBoard("ups")}
+	mains := func(volts float64, status string) {
+		boards["board"].Set("voltage", "L1", volts)
+		boards["ups"].Set("battery_charge", "", 100)
+		boards["ups"].SetState("status", "", status)
+	}
+	mains(230, "online")
+	address, _, err := freeAddress("", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "profiles"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	site := fmt.Sprintf("site: a\nprofiles: [profiles]\nstate: state\nincidents: {hold: 500ms}\nwall: {listen: %q, token: sesame}\n", address) +
+		"tests:\n  - {id: firewall, name: Firewall of the office, kind: manual, every: month}\ndevices:\n"
+	for name, text := range profiles {
+		p, err := config.ParseProfile(name+".yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{1: {Profile: p, Values: boards[name]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		site += fmt.Sprintf("  - {id: %s-1, profile: %s, modbus: {tcp: %q, unit: 1}, every: 100ms}\n", name, name, s.Addr())
+		if err := os.WriteFile(filepath.Join(dir, "profiles", name+".yaml"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "site.yaml")
+	if err := os.WriteFile(path, []byte(site), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	// The test binary is plantroom when it is called that (see TestMain).
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "plantroom")
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	log := &peer.Output{}
+	start := func() *exec.Cmd {
+		t.Helper()
+		cmd := exec.Command(program, "run", path)
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		return cmd
+	}
+	// typed runs a command as people type it.
+	typed := func(args ...string) (string, int) {
+		var out bytes.Buffer
+		code := run(t.Context(), append(args, "--config", path), &out, &out)
+		return out.String(), code
+	}
+	listed := func(want string, args ...string) string {
+		t.Helper()
+		text := ""
+		peer.Until(t, want, func() bool {
+			text, _ = typed(append([]string{"events"}, args...)...)
+			return regexp.MustCompile(want).MatchString(text)
+		})
+		return text
+	}
+
+	agent := start()
+	peer.Until(t, "polls", func() bool {
+		var all []struct {
+			ID string
+			Up bool
+		}
+		err := runningAgent{URL: "http://" + address, Token: "sesame"}.ask(t.Context(), http.MethodGet, "/api/v1/devices", nil, &all)
+		up := 0
+		for _, d := range all {
+			if d.Up && boards[strings.TrimSuffix(d.ID, "-1")] != nil {
+				up++
+			}
+		}
+		return err == nil && up == len(boards)
+	})
+	listed(`^$`, "--active")
+	mains(0, "on_battery")
+	text := listed(`(?s)alarm +lasts +Mains failure: board-1 has no voltage  (\S+)\n.* alarm +lasts +ups-1 is on battery`, "--active")
+	id := regexp.MustCompile(`Mains failure: .*  (\S+)\n`).FindStringSubmatch(text)[1]
+	if out, code := typed("ack", id, "--by", "Jana"); code != 0 || !strings.HasPrefix(out, "Jana looks at it since ") {
+		t.Errorf("ack: exit %d: %s", code, out)
+	}
+	if out, code := typed("ack", "20260101-000000-aa001", "--by", "Jana"); code != 1 || out != "event 20260101-000000-aa001: there is none\n" {
+		t.Errorf("ack of none: exit %d: %s", code, out)
+	}
+	agent.Process.Kill()
+	agent.Wait()
+
+	if out, code := typed("events"); code != 1 || !strings.Contains(out, "ask the agent: ") {
+		t.Errorf("without an agent: exit %d: %s", code, out)
+	}
+	agent = start()
+	listed(`alarm +lasts +Mains failure: board-1 has no voltage \(Jana\)  `+id+`\n`, "--active")
+	mains(230, "online")
+	listed(`^$`, "--active")
+	text = listed(id)
+	if strings.Count(text, "Mains failure") != 1 || strings.Count(text, "ups-1 is on battery") != 1 {
+		t.Errorf("more than one incident:\n%s", text)
+	}
+	var record *events.Record
+	peer.Until(t, "the record", func() bool {
+		record, err = events.Load(filepath.Join(dir, "state", "events"), id)
+		return err == nil && !record.Ended.IsZero() && len(record.Figures) > 0
+	})
+	before, after := 0, 0
+	for _, s := range record.Series {
+		if s.Device == "ups-1" && s.Metric == "status" {
+			for i := range s.Times {
+				if s.Time(i).Before(record.Events[0].Acked) {
+					before++
+				} else {
+					after++
+				}
+			}
+		}
+	}
+	if record.Ended.IsZero() || before == 0 || after == 0 {
+		t.Errorf("the record ends at %v, with %d readings before the acknowledgement and %d after", record.Ended, before, after)
+	}
+
+	if out, code := typed("test", "start", "--name", "Blackout by hand", "--by", "Jana"); code != 0 {
+		t.Fatalf("test start: exit %d: %s\n%s", code, out, log)
+	}
+	if out, code := typed("test", "start", "--name", "Another"); code != 1 || !strings.Contains(out, "Blackout by hand is under way since") {
+		t.Errorf("two at a time: exit %d: %s", code, out)
+	}
+	mains(0, "on_battery")
+	listed(`info +lasts +ups-1 is on battery`)
+	if out, code := typed("test", "note", "the breaker is stiff"); code != 0 {
+		t.Errorf("test note: exit %d: %s", code, out)
+	}
+	mains(230, "online")
+	if out, code := typed("test", "end"); code != 0 {
+		t.Errorf("test end: exit %d: %s", code, out)
+	}
+	listed(`Blackout by hand: passed`)
+	if out, code := typed("test", "note", "took over in 20 s", "--test", "firewall", "--failed", "--by", "Petr"); code != 0 {
+		t.Errorf("test note: exit %d: %s", code, out)
+	}
+	listed(`warning +lasts +Firewall of the office failed`, "--active", "--severity", "warning", "--since", "1h")
+	if out, code := typed("events", "--json", "--limit", "1"); code != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"kind":"test"`) {
+		t.Errorf("events --json: exit %d: %s", code, out)
+	}
+	peer.Until(t, "the records", func() bool {
+		out := &bytes.Buffer{}
+		code := run(t.Context(), []string{"report", "list", "--config", path}, out, out)
+		return code == 0 && strings.Contains(out.String(), "Blackout by hand") && strings.Contains(out.String(), "failed")
+	})
+	if err := agent.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- agent.Wait() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("%v:\n%s", err, log)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it does not stop")
+	}
+}
+
+// TestAskMistakes: which agent is meant, and where it cannot be asked.
+func TestAskMistakes(t *testing.T) {
+	dir := t.TempDir()
+	const devices = "devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: 192.0.2.1}}]\n"
+	for name, text := range map[string]string{
+		"no-wall.yaml": "site: a\n" + devices,
+		"users.yaml":   "site: a\nwall: {listen: 127.0.0.1:1, users: {jana: \"$2a$10$AAAAAAAAAAAAAAAAAAAAAOAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}}\n" + devices,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"events --config " + dir + "/no-wall.yaml", 2, "has no wall"},
+		{"events --config " + dir + "/users.yaml", 2, "has users and no token"},
+		{"events --config " + dir + "/none.yaml", 2, "cannot read it"},
+		{"events --url wall:8080", 2, "write http://HOST:PORT"},
+		{"ack 1 --by Jana --url http://127.0.0.1:1", 1, "ask the agent: "},
+		{"ack 1", 2, "--by"},
+	} {
+		var out bytes.Buffer
+		if code := run(t.Context(), strings.Fields(test.args), &out, &out); code != test.code || !strings.Contains(out.String(), test.want) {
+			t.Errorf("%s: exit %d: %s", test.args, code, &out)
+		}
+	}
+}
