@@ -253,7 +253,7 @@ func (b *board) list(s size, title, class string, columns ...column) *table.Pane
 	p.WithTarget(&Query{
 		RefID: "A", Datasource: source, RawQuery: true, ResultFormat: asTable,
 		Query: "SELECT " + strings.Join(fields, ", ") + " FROM " + measurements([]string{class}) + " WHERE " + b.scope + ` AND $timeFilter GROUP BY "device"`,
-	}).WithTransformation(without("Time"))
+	}).WithTransformation(byDevice())
 	return p
 }
 
@@ -311,9 +311,9 @@ func noFooter() *common.TableFooterOptionsBuilder {
 	return common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{})
 }
 
-// without leaves out a column.
-func without(column string) dashboard.DataTransformerConfig {
+// byDevice leaves out the time of a table with a device a line.
+func byDevice() dashboard.DataTransformerConfig {
 	return dashboard.DataTransformerConfig{Id: "organize", Options: map[string]any{
-		"excludeByName": map[string]bool{column: true}, "indexByName": map[string]int{}, "renameByName": map[string]string{},
+		"excludeByName": map[string]bool{"Time": true}, "indexByName": map[string]int{}, "renameByName": map[string]string{"device": "Device"},
 	}}
 }
