@@ -47,9 +47,9 @@ func (s NodeState) MarshalText() ([]byte, error) { return []byte(s.String()), ni
 // what, since when and for how long still. It is made from readings; where
 // these are missing it says so, and never what was last seen.
 type Path struct {
-	Time  time.Time `json:"time"`  // of the newest reading that it is made from
-	On    Supply    `json:"on"`    // what the load stands on
-	Since time.Time `json:"since"` // when On, or which of the sources it is, became so; zero for unknown
+	Time  time.Time `json:"time"`           // of the newest reading that it is made from
+	On    Supply    `json:"on"`             // what the load stands on
+	Since time.Time `json:"since,omitzero"` // when On, or which of the sources it is, became so; zero for unknown
 	// Sources are the ids of the generators, or of the UPS units on battery,
 	// that carry the load now.
 	Sources []string `json:"sources,omitempty"`

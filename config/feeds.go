@@ -20,6 +20,7 @@ type part struct {
 	feeds     *[]agent.Feed // what the ways compile to
 	ways      []*way
 	fed       []*way // those that lead to it
+	stands    *bool  // what standsIn found
 }
 
 // A way is one entry of feeds:.
@@ -202,8 +203,9 @@ func (p *part) inputs() {
 
 // standsIn reports whether what comes out of a part comes from generators only.
 func (p *part) standsIn() bool {
-	if p.class == "generator" || len(p.fed) == 0 {
-		return p.class == "generator"
+	if p.stands == nil {
+		stands := p.class == "generator" || len(p.fed) > 0 && !slices.ContainsFunc(p.fed, func(w *way) bool { return !w.from.standsIn() })
+		p.stands = &stands
 	}
-	return !slices.ContainsFunc(p.fed, func(w *way) bool { return !w.from.standsIn() })
+	return *p.stands
 }

@@ -73,7 +73,7 @@ var (
 	mechanical  = sound("mechanical cooling", "strojní chlazení")
 	heating     = sound("heating", "topí")
 	coolingOff  = sound("off", "vypnuto")
-	unpowered   = ill("no power", "bez napájení", "NAME without power", "NAME bez napájení")
+	unpowered   = sound("no power", "bez napájení") // which is said of what feeds it
 	supplied    = sound("supplied", "napájeno")
 	heldOut     = sound("on batteries", "na bateriích")
 	oneFeed     = sound("one feed lost", "jeden přívod chybí") // which is said of what is lost
@@ -282,7 +282,7 @@ func (e *evaluation) coolingUnit(i int) (agent.NodeState, condition) {
 	case f.status == "fault":
 		return agent.Lost, inFault.beside()
 	case e.on[i] == agent.Dead:
-		return agent.Lost, unpowered.beside()
+		return agent.Lost, unpowered
 	case f.status == "off":
 		return agent.Ready, coolingOff // it may well be its turn to rest
 	case f.status == "standby":
@@ -311,10 +311,7 @@ func (e *evaluation) load(i int) (agent.NodeState, condition) {
 	}
 	switch e.on[i] {
 	case agent.Dead:
-		if v.it { // the headline says it
-			return agent.Lost, condition{word: unpowered.word}
-		}
-		return agent.Lost, unpowered.beside()
+		return agent.Lost, unpowered // the headline says it, or what feeds it
 	case agent.NoData:
 		return agent.Unknown, notSeen
 	case agent.Batteries:

@@ -108,7 +108,7 @@ func (n *Network) stand(p *agent.Path, e *evaluation, at time.Time) {
 	}
 	for i := range n.nodes {
 		if n.nodes[i].it && e.on[i] == p.On {
-			e.sources(i, p.On, from)
+			e.sources(i, p.On, from, make([]bool, len(n.nodes)))
 		}
 	}
 	for i := range n.nodes {
@@ -159,7 +159,11 @@ type standing struct {
 }
 
 // sources collects the nodes from which a node has a supply.
-func (e *evaluation) sources(i int, on agent.Supply, from map[int]bool) {
+func (e *evaluation) sources(i int, on agent.Supply, from map[int]bool, seen []bool) {
+	if seen[i] {
+		return
+	}
+	seen[i] = true
 	v := &e.n.nodes[i]
 	switch {
 	case on == agent.Batteries && holds(v.class) && e.on[i] == on, on == agent.Generator && v.class == "generator":
@@ -175,7 +179,7 @@ func (e *evaluation) sources(i int, on agent.Supply, from map[int]bool) {
 	}
 	for _, k := range v.in {
 		if e.flow[k] == on {
-			e.sources(e.n.edges[k].from, on, from)
+			e.sources(e.n.edges[k].from, on, from, seen)
 		}
 	}
 }

@@ -48,6 +48,7 @@ type node struct {
 	root                  bool    // nothing feeds it, and it is no source: it stands on the mains
 	it                    bool    // a part of the building's load
 	critical              bool    // that load stands on it, or may
+	others                bool    // so does something else
 	other                 string  // what else the label load calls it
 
 	state agent.NodeState // as last found
@@ -232,7 +233,16 @@ func (n *Network) build(devices []*agent.Device, parts []Node) {
 
 // leads reports whether power gets from u to v.
 func (n *Network) leads(u, v int) bool {
-	return u == v || slices.ContainsFunc(n.nodes[u].out, func(e int) bool { return n.leads(n.edges[e].to, v) })
+	seen := make([]bool, len(n.nodes))
+	var visit func(u int) bool
+	visit = func(u int) bool {
+		if u == v || seen[u] {
+			return u == v
+		}
+		seen[u] = true
+		return slices.ContainsFunc(n.nodes[u].out, func(e int) bool { return visit(n.edges[e].to) })
+	}
+	return visit(u)
 }
 
 // sort orders the nodes from the sources to the loads.
@@ -255,6 +265,18 @@ func (n *Network) sort() {
 
 // trace finds for each node which sources it may stand on.
 func (n *Network) trace() {
+	// Whether all that a node feeds in the end are second sources of switches.
+	standby := make([]bool, len(n.nodes))
+	for _, i := range slices.Backward(n.order) {
+		v := &n.nodes[i]
+		standby[i] = len(v.out) > 0 && !slices.ContainsFunc(v.out, func(e int) bool {
+			to := n.edges[e].to
+			if n.nodes[to].class == "ats" {
+				return n.edges[e].input != "b"
+			}
+			return !standby[to]
+		})
+	}
 	utilities := slices.ContainsFunc(n.nodes, func(v node) bool { return v.class == "utility" })
 	for _, i := range n.order {
 		v := &n.nodes[i]
@@ -279,25 +301,12 @@ func (n *Network) trace() {
 		case len(v.in) == 0:
 			v.root = v.class != "load"
 		case !utilities && v.kinds == generators:
-			v.root = v.class != "ats" && !n.standby(i) || v.class == "ats" && n.feeder(i, "a") < 0
+			v.root = v.class != "ats" && !standby[i] || v.class == "ats" && n.feeder(i, "a") < 0
 		}
 		if v.root {
 			v.kinds |= mains
 		}
 	}
-}
-
-// standby reports whether all that a node feeds in the end are the second
-// sources of transfer switches.
-func (n *Network) standby(i int) bool {
-	v := &n.nodes[i]
-	return len(v.out) > 0 && !slices.ContainsFunc(v.out, func(e int) bool {
-		to := n.edges[e].to
-		if n.nodes[to].class == "ats" {
-			return n.edges[e].input != "b"
-		}
-		return !n.standby(to)
-	})
 }
 
 // feeder returns the edge that leads to a source of a transfer switch, -1 for none.
@@ -315,6 +324,17 @@ func holds(class string) bool { return class == "ups" || class == "dc" }
 
 // findLoad decides what the building's load is.
 func (n *Network) findLoad() {
+	// What is fed only by what is labelled as another load is a part of that.
+	for _, i := range n.order {
+		v := &n.nodes[i]
+		if v.other != "" || len(v.in) == 0 {
+			continue
+		}
+		label := n.nodes[n.edges[v.in[0]].from].other
+		if label != "it" && !slices.ContainsFunc(v.in, func(e int) bool { return n.nodes[n.edges[e].from].other != label }) {
+			v.other = label
+		}
+	}
 	// What is behind a UPS, and which UPS has a load node behind it.
 	behind := make([]bool, len(n.nodes))
 	named := make([]bool, len(n.nodes))
@@ -355,9 +375,13 @@ func (n *Network) findLoad() {
 	mark(func(i int, v *node) bool { return len(v.out) == 0 })
 	for _, i := range slices.Backward(n.order) {
 		v := &n.nodes[i]
-		v.critical = v.it
+		v.critical, v.others = v.it, !v.it && len(v.out) == 0
 		for _, e := range v.out {
-			v.critical = v.critical || n.nodes[n.edges[e].to].critical
+			to := &n.nodes[n.edges[e].to]
+			v.critical, v.others = v.critical || to.critical, v.others || to.others
+		}
+		if v.other != "" {
+			v.others = v.other != "it"
 		}
 	}
 	// A generator that feeds nothing, in the configuration, stands in for all.

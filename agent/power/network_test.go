@@ -245,11 +245,14 @@ func TestSiteFigures(t *testing.T) {
 			"ups status=online input_voltage=230 output_voltage=230 output_power=5e3 input_power=6e3",
 			map[string]float64{"mains_power": 6e3, "supply": float64(agent.Mains), "power_redundancy": ok},
 			map[string]string{"it_power": "the power of it is not known", "pue": "the power of it is not known"}},
+		{"a UPS for offices by its label", "u utility U > a b\na ups A > it\nb ups B load:office > desks\nit load IT\ndesks load Desks",
+			"a status=online input_voltage=230 output_voltage=230 output_power=5e3 input_power=6e3\nb status=online input_voltage=230 output_voltage=230 output_power=1e3 input_power=2e3",
+			map[string]float64{"mains_power": 8e3, "it_power": 5e3, "pue": 1.6, "supply": float64(agent.Mains), "power_redundancy": ok}, nil},
 		{"a UPS behind a UPS counts once", "u utility U > a\na ups A > b\nb ups B", "a status=online output_voltage=230 output_power=5e3 input_power=5500\nb status=online output_voltage=230 output_power=4e3",
 			map[string]float64{"mains_power": 5500, "it_power": 5e3, "pue": 1.1, "supply": float64(agent.Mains), "power_redundancy": ok}, nil},
-		{"cooling behind a meter of its own", "m switchboard Main > ups chill\nups ups UPS\nchill switchboard Chillers load:cooling > c1 c2\nc1 cooling C1\nc2 cooling C2",
-			"m voltage/L1=230 active_power=10e3\nups status=online output_voltage=230 output_power=5e3 input_power=6e3\nchill voltage/L1=230 active_power=4e3\nc1 status=running mode=mixed\nc2 status=running mode=free_cooling",
-			map[string]float64{"mains_power": 10e3, "it_power": 5e3, "cooling_power": 4e3, "pue": 2, "free_cooling": 50, "supply": float64(agent.Mains), "power_redundancy": ok}, nil},
+		{"cooling behind a meter of its own", "m switchboard Main > ups chill c3\nups ups UPS\nchill switchboard Chillers load:cooling > sub c2\nsub board Sub > c1\nc1 cooling C1\nc2 cooling C2\nc3 cooling C3 load:cooling",
+			"m voltage/L1=230 active_power=10e3\nups status=online output_voltage=230 output_power=5e3 input_power=6e3\nchill voltage/L1=230 active_power=4e3\nc1 status=running mode=mixed\nc2 status=running mode=free_cooling\nc3 status=standby power=100",
+			map[string]float64{"mains_power": 10e3, "it_power": 5e3, "cooling_power": 4e3 + 100, "pue": 2, "free_cooling": 50, "supply": float64(agent.Mains), "power_redundancy": ok}, nil},
 		{"a phase that is not read", "m switchboard Main > ups\nups ups UPS", "m voltage/L1=230 active_power/L1=1e3 active_power/L2=bad active_power/L3=1e3\nups status=online output_voltage=230 output_power=5e3",
 			map[string]float64{"it_power": 5e3, "supply": float64(agent.Mains), "power_redundancy": ok},
 			map[string]string{"mains_power": "the power of m is not known", "pue": "the power of m is not known"}},
@@ -278,6 +281,23 @@ func TestSiteFigures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManyWays: a building in which every board is fed by two is not looked at
+// once for each of its million ways.
+func TestManyWays(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("u utility U > a0 b0\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, "a%d board A > a%d b%d\nb%d board B > a%d b%d\n", i, i+1, i+1, i, i+1, i+1)
+	}
+	text.WriteString("a30 switchboard A > ups\nb30 board B\nups ups UPS")
+	p := newPlant(t, text.String())
+	p.says("a30 voltage/L1=230 active_power=6e3\nups " + well)
+	if path := p.Path(); path.On != agent.Mains || len(path.Downstream("u")) != 63 {
+		t.Errorf("it stands on %v, with %d behind the utility", path.On, len(path.Downstream("u")))
+	}
+	p.figures()
 }
 
 // TestObserveDoesNotAllocate: a poll that says the same, in other figures,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"plantroom/agent"
@@ -93,24 +94,6 @@ func (e *evaluation) sum(is func(v *node) bool) (total opt, err error) {
 	return total, nil
 }
 
-// loadOf says which loads are at or behind a node.
-func (n *Network) loadOf(i int) (it, others bool) {
-	v := &n.nodes[i]
-	switch {
-	case v.other != "" && v.other != "it":
-		return false, true
-	case v.it:
-		return true, false
-	case len(v.out) == 0:
-		return false, true
-	}
-	for _, k := range v.out {
-		a, b := n.loadOf(n.edges[k].to)
-		it, others = it || a, others || b
-	}
-	return it, others
-}
-
 // itPower returns what the building's load takes: of each way to it what the
 // last part gives that carries nothing else and is a UPS or labelled so, or
 // what the load itself takes.
@@ -119,11 +102,12 @@ func (e *evaluation) itPower() (total opt, err error) {
 	var walk func(i int)
 	walk = func(i int) {
 		v := &e.n.nodes[i]
-		it, others := e.n.loadOf(i)
+		if !v.critical || seen[i] {
+			return
+		}
+		seen[i] = true
 		switch {
-		case !it || seen[i]:
-		case v.it || holds(v.class) && !others:
-			seen[i] = true
+		case v.it || holds(v.class) && !v.others:
 			watts := e.given[i]
 			if e.on[i] == agent.Dead {
 				watts = some(0)
@@ -149,12 +133,15 @@ func (e *evaluation) itPower() (total opt, err error) {
 // coolingPower returns what cooling takes.
 func (e *evaluation) coolingPower() (total opt, err error) {
 	at := map[*device]int{}
+	behind := func(i int) bool { // what is labelled, where it is metered
+		return slices.ContainsFunc(e.n.nodes[i].in, func(k int) bool { return e.n.nodes[e.n.edges[k].from].other == "cooling" })
+	}
 	for i := range e.n.nodes {
 		v := &e.n.nodes[i]
 		if v.device != nil {
 			at[v.device] = i
 		}
-		if v.other == "cooling" && v.class != "cooling" {
+		if v.other == "cooling" && v.class != "cooling" && !behind(i) {
 			watts := e.power(i)
 			if !watts.ok && err == nil {
 				err = missing("the power", v)
@@ -162,13 +149,13 @@ func (e *evaluation) coolingPower() (total opt, err error) {
 			total = some(total.v + watts.v)
 		}
 	}
-	if total.ok {
-		return total, err // the units are behind it
-	}
 	shared := map[int]bool{}
 	for _, d := range e.n.cooling {
 		watts := opt{}
 		if i, onPath := at[d]; onPath {
+			if behind(i) {
+				continue
+			}
 			if watts = e.taken[i]; !watts.ok {
 				parent, left := e.coolingShare(i)
 				if parent >= 0 && left.ok {
