@@ -376,6 +376,27 @@ func BenchmarkPath(b *testing.B) {
 	run("300", p)
 }
 
+// TestUtilityBehindATransformer: of two that feed a live board, the one that
+// is no idle generator is live.
+func TestUtilityBehindATransformer(t *testing.T) {
+	p := newPlant(t, "u utility Utility > t\nt transformer Transformer > msb\ng generator Generator 1 > msb\nmsb switchboard MSB > ups\nups ups UPS")
+	for _, test := range []struct {
+		says        string
+		on, utility agent.Supply
+	}{
+		{"g status=stopped\nmsb voltage/L1=230\nups " + well, agent.Mains, agent.Mains},
+		{"g status=on_load output_voltage/L1=230", agent.Generator, agent.NoData},
+		{"g status=cooling_down output_voltage/L1=230", agent.Mains, agent.Mains},
+		{"g status=starting\nmsb voltage/L1=0\nups status=on_battery output_voltage=230 input_voltage=0", agent.Batteries, agent.Dead},
+	} {
+		p.says(test.says)
+		path := p.Path()
+		if u := partOfPath(t, path, "u"); path.On != test.on || u.On != test.utility || partOfPath(t, path, "t").On != test.utility {
+			t.Errorf("%s\nit stands on %v, the utility gives %v", test.says, path.On, u.On)
+		}
+	}
+}
+
 // TestBreakerNotSeen: a set whose breaker and power nobody reads carries the
 // board that is live without the mains.
 func TestBreakerNotSeen(t *testing.T) {

@@ -37,6 +37,11 @@ func (n *Network) evaluate(now time.Time) *evaluation {
 	for i := range n.nodes {
 		e.fresh[i] = n.nodes[i].device.fresh(now)
 	}
+	for i := range n.nodes {
+		if n.nodes[i].class == "generator" { // which others are judged by
+			e.live[i], e.at[i] = e.measure(i)
+		}
+	}
 	for _, i := range slices.Backward(n.order) {
 		e.live[i], e.at[i] = e.measure(i)
 	}
