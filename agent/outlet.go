@@ -206,7 +206,7 @@ func (o *Outlet) delivered(l *lane, err error, log *slog.Logger) {
 	if news && after != nil {
 		log.Warn("sink does not take readings, they are kept", "sink", o.name, "err", err)
 	} else if news {
-		log.Info("sink takes readings again", "sink", o.name)
+		log.Info("sink takes readings again", "sink", o.name, "waiting_bytes", o.queue.Stats().Bytes)
 	}
 }
 

@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -122,6 +123,10 @@ func TestAnswers(t *testing.T) {
 		{"504", always(504, ""), "504 Gateway Timeout", 0, 0, 1},
 		{"500 without end", always(500, strings.Repeat("trouble ", 1<<20)), "500 trouble trouble", 0, 0, 1},
 
+		{"a long way to nowhere", always(302, "", "Location: http://"+strings.Repeat("a", 5000)), "302 Found to http://aaaa", 0, 0, 1},
+		{"a long status", breaks("HTTP/1.1 299 " + strings.Repeat("far ", 2000) + "\r\nContent-Length: 3\r\n\r\nbad"), "299 far far", 0, 0, 1},
+		{"a long head", always(204, "", "X-Long: "+strings.Repeat("a", 100_000)), "server response headers exceeded", 0, 0, 1},
+		{"long nonsense", breaks(strings.Repeat("x", 5000) + "\r\n"), "malformed HTTP response", 0, 0, 1},
 		{"no answer", breaks(""), "EOF", 0, 0, 1},
 		{"half a status", breaks("HTTP/1.1 20"), "malformed HTTP", 0, 0, 1},
 		{"half a head", breaks("HTTP/1.1 204 No Content\r\nDate: Thu, 26 N"), "EOF", 0, 0, 1},
@@ -146,7 +151,7 @@ func TestAnswers(t *testing.T) {
 				switch {
 				case test.want == "" && err != nil, test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
 					t.Errorf("error: %v, want %q", err, test.want)
-				case err != nil && (len(err.Error()) > 700 || strings.Contains(err.Error(), "\n")):
+				case err != nil && (len(err.Error()) > 1200 || strings.Contains(err.Error(), "\n")):
 					t.Errorf("an error of %d bytes", len(err.Error()))
 				}
 				wait := time.Duration(0)
@@ -363,4 +368,37 @@ func TestSendsOverlap(t *testing.T) {
 	if n := sink.Refused(); n != 30 {
 		t.Errorf("%d lines are refused, want 30", n)
 	}
+}
+
+// FuzzAnswer has a server answer anything: what Send says is one line, and not
+// a long one; a block is delivered, or refused for a reason, or kept.
+func FuzzAnswer(f *testing.F) {
+	f.Add("HTTP/1.1 204 No Content\r\n\r\n")
+	f.Add("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 25\r\n\r\n{\"message\":\"partial write dropped=99999999999999999999\"}")
+	f.Add("HTTP/1.1 503 Later\r\nRetry-After: Thu, 26 Nov 2026 12:01:30 GMT\r\n\r\n<html>")
+	f.Add("HTTP/1.1 302 Found\r\nLocation: \x00\r\n\r\n")
+	f.Fuzz(func(t *testing.T, answer string) {
+		sink, err := New(Options{URL: "http://influx:8086", Bucket: "facility", Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sink.Close()
+		sink.http.Transport.(*transport).http.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() {
+				defer theirs.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(theirs)); err == nil {
+					io.WriteString(theirs, answer)
+				}
+			}()
+			return ours, nil
+		}
+		err = sink.Send(t.Context(), []byte("a v=1 1\nb v=2 2\n"))
+		if err != nil && (len(err.Error()) > 1500 || strings.ContainsAny(err.Error(), "\n\r")) {
+			t.Errorf("error: %q", err)
+		}
+		if err != nil && sink.Refused() > 0 {
+			t.Errorf("%d lines are refused, and kept: %v", sink.Refused(), err)
+		}
+	})
 }

@@ -447,3 +447,37 @@ func TestTLS(t *testing.T) {
 		t.Errorf("without the authority: %v", err)
 	}
 }
+
+// BenchmarkCompress compresses a megabyte of what 200 meters say.
+func BenchmarkCompress(b *testing.B) {
+	s, err := New(Options{URL: "http://127.0.0.1:1", Site: "praha-1", Gzip: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var block []byte
+	for n := 0; len(block) < writeLimit; n++ {
+		d := &agent.Device{ID: fmt.Sprintf("meter-%d", n%200), Class: "switchboard", Labels: []agent.Label{{Name: "room", Value: "msb"}}}
+		var rs []agent.Reading
+		for i := range 14 {
+			for j, channel := range []string{"", "L1", "L2", "L3"} {
+				m := &agent.Metric{Class: "switchboard", Name: fmt.Sprintf("active_power_%d", i)}
+				rs = append(rs, (&agent.Point{Device: d, Metric: m, Channel: channel}).Measured(float64(2000+(7*n+13*i+29*j)%997)/10))
+			}
+		}
+		block = s.Append(block, at(1790000000000+int64(n/200)*1000, rs...))
+	}
+	b.SetBytes(int64(len(block)))
+	b.ReportAllocs()
+	length := int64(0)
+	for b.Loop() {
+		req, err := http.NewRequest("POST", "http://127.0.0.1:1", bytes.NewReader(block))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if req, err = s.http.Transport.(*transport).compress(req); err != nil {
+			b.Fatal(err)
+		}
+		length = req.ContentLength
+	}
+	b.ReportMetric(float64(len(block))/float64(length), "times-smaller")
+}
