@@ -16,7 +16,8 @@
 //     none: unit, function, byte count and checksum must fit, bytes that came
 //     before the request are thrown away, and after a request that got no answer
 //     the next one with the same unit and function waits for the late answer for
-//     as long again.
+//     as long again. One that is later still cannot be told apart where it has
+//     the size that fits; nothing on such a line can tell it.
 //   - Over TLS nothing is asked of a far side that has not proved who it is.
 //   - A request ends by its deadline or soon after its context does.
 //   - A connection that is refused, broken, half-open or out of step is replaced
