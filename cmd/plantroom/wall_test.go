@@ -535,6 +535,33 @@ func TestWallIsRenewedWithTheAgent(t *testing.T) {
 	p.Until("the wall is another", fmt.Sprintf(`document.querySelector('meta[name=assets]')?.content !== %q && document.querySelector('.tile')`, first))
 }
 
+// cutOff is JavaScript that lists what is cut off on a wall, and lines that do
+// not begin or end at a box.
+const cutOff = `(() => {
+	const bad = [];
+	const root = document.documentElement;
+	if (root.scrollHeight > innerHeight + 1 || root.scrollWidth > innerWidth + 1) bad.push('the page is ' + root.scrollWidth + 'x' + root.scrollHeight);
+	for (const el of document.querySelectorAll('h1, .detail, .clock, .livetext, .node .v, .node .bigword, .node .word, .node .more, .tile .v, .tile .air, .unit .v, .kpi, .datatime, ol.events time')) {
+		const r = el.getBoundingClientRect();
+		if (!r.width || el.offsetParent === null) continue;
+		let box = el.parentElement;
+		while (box && !box.matches('.node, .tile, .unit, section, header')) box = box.parentElement;
+		const b = box.getBoundingClientRect();
+		if (el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline' || r.right > b.right + 1 || r.bottom > b.bottom + 1 || r.left < b.left - 1 || r.top < b.top - 1)
+			bad.push((box.dataset.id ?? box.className) + ' ' + el.className + ': ' + el.textContent);
+	}
+	// Lines begin and end at the boxes that they are between.
+	const lines = document.querySelector('.lines');
+	for (const edge of document.querySelectorAll('.edge')) {
+		if (edge.getBoundingClientRect().width + edge.getBoundingClientRect().height === 0) continue;
+		const [from, to] = edge.dataset.edge.split('>').map((id) => document.querySelector('.node[data-id="' + id + '"]').getBoundingClientRect());
+		const at = (l) => { const p = edge.getPointAtLength(l); return new DOMPoint(p.x, p.y).matrixTransform(edge.getScreenCTM()); };
+		const touches = (p, r) => Math.abs(Math.max(r.left - p.x, p.x - r.right, r.top - p.y, p.y - r.bottom)) < 3;
+		if (!touches(at(0), from) || !touches(at(edge.getTotalLength()), to)) bad.push('the line ' + edge.dataset.edge);
+	}
+	return bad;
+})()`
+
 // TestWallFits: one screen without scrolling and without a figure cut off, from
 // a small screen to a large one, in both languages; a phone scrolls down only.
 // The pictures are for people to look at.
@@ -545,30 +572,6 @@ func TestWallFits(t *testing.T) {
 	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
 	p := browser.Start(t).Open(t, base+"/?lang=en", 1920, 1080)
 	p.Until("the generator carries", `document.querySelector('h1').textContent.startsWith('ON GENERATOR 1')`)
-	const cut = `(() => {
-		const bad = [];
-		const root = document.documentElement;
-		if (root.scrollHeight > innerHeight + 1 || root.scrollWidth > innerWidth + 1) bad.push('the page is ' + root.scrollWidth + 'x' + root.scrollHeight);
-		for (const el of document.querySelectorAll('h1, .detail, .clock, .livetext, .node .v, .node .bigword, .node .word, .node .more, .tile .v, .unit .v, .kpi, .datatime, ol.events time')) {
-			const r = el.getBoundingClientRect();
-			if (!r.width || el.offsetParent === null) continue;
-			let box = el.parentElement;
-			while (box && !box.matches('.node, .tile, .unit, section, header')) box = box.parentElement;
-			const b = box.getBoundingClientRect();
-			if (el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline' || r.right > b.right + 1 || r.bottom > b.bottom + 1 || r.left < b.left - 1 || r.top < b.top - 1)
-				bad.push((box.dataset.id ?? box.className) + ' ' + el.className + ': ' + el.textContent);
-		}
-		// Lines begin and end at the boxes that they are between.
-		const lines = document.querySelector('.lines');
-		for (const edge of document.querySelectorAll('.edge')) {
-			if (edge.getBoundingClientRect().width + edge.getBoundingClientRect().height === 0) continue;
-			const [from, to] = edge.dataset.edge.split('>').map((id) => document.querySelector('.node[data-id="' + id + '"]').getBoundingClientRect());
-			const at = (l) => { const p = edge.getPointAtLength(l); return new DOMPoint(p.x, p.y).matrixTransform(edge.getScreenCTM()); };
-			const touches = (p, r) => Math.abs(Math.max(r.left - p.x, p.x - r.right, r.top - p.y, p.y - r.bottom)) < 3;
-			if (!touches(at(0), from) || !touches(at(edge.getTotalLength()), to)) bad.push('the line ' + edge.dataset.edge);
-		}
-		return bad;
-	})()`
 	for _, c := range []struct {
 		name, query   string
 		width, height int64
@@ -580,7 +583,7 @@ func TestWallFits(t *testing.T) {
 		p.Size(c.width, c.height)
 		p.Go(base + "/?" + c.query)
 		p.Until("the wall is drawn", `document.querySelectorAll('.node').length >= 11 && document.querySelectorAll('.tile').length === 8 && document.querySelector('.strip rect')`)
-		if bad := browser.Eval[[]string](p, cut); len(bad) > 0 {
+		if bad := browser.Eval[[]string](p, cutOff); len(bad) > 0 {
 			t.Errorf("%s: cut off: %s", c.name, strings.Join(bad, "; "))
 		}
 		p.Shoot("wall-"+c.name, false)
@@ -604,6 +607,120 @@ func TestWallFits(t *testing.T) {
 	}
 	if got := p.Complaints(); got != nil {
 		t.Errorf("the pages complain: %v", got)
+	}
+}
+
+// TestWallOfALargeSite: a hall with many sensors, four cooling units and two sides
+// of power with thirty parts still fit on one screen, and so do the trends of a
+// whole day.
+func TestWallOfALargeSite(t *testing.T) {
+	t.Parallel()
+	var buses []*agent.Bus
+	var path agent.Path
+	add := func(id, name, class, room string, values map[string]any) {
+		d := &agent.Device{ID: id, Name: name, Class: class, Every: 100 * time.Millisecond, Labels: []agent.Label{{Name: "room", Value: room}}}
+		s := &saying{}
+		for metric, v := range values {
+			p := &agent.Point{Device: d, Metric: config.Lookup(class, metric)}
+			switch v := v.(type) {
+			case float64:
+				s.readings = append(s.readings, p.Measured(v))
+			case string:
+				code, _ := p.Metric.Code(v)
+				s.readings = append(s.readings, p.Stated(code, ""))
+			}
+		}
+		b := agent.NewBus(id)
+		b.Add(d, s, config.Lookup(class, "up"), config.Lookup(class, "poll_duration"))
+		buses = append(buses, b)
+	}
+	for i := range 22 {
+		room := "server hall 1"
+		if i >= 18 {
+			room = fmt.Sprint("room ", i)
+		}
+		add(fmt.Sprint("climate-", i), fmt.Sprint("Rack row ", i+1, ", cold aisle"), "climate", room, map[string]any{"temperature": 21 + float64(i)/4, "humidity": 45.0, "dew_point": 9.5})
+	}
+	for i := range 4 {
+		add(fmt.Sprint("cooling-", i), fmt.Sprint("Cooling unit ", i+1), "cooling", "server hall 1", map[string]any{"status": "running", "mode": "free_cooling", "supply_air_temperature": 20.1,
+			"return_air_temperature": 31.4, "outdoor_temperature": 6.2, "fan_speed": 61.0, "compressor_speed": 0.0, "power": 4200.0})
+	}
+	path = agent.Path{On: agent.Mains, Time: time.Now(), Headline: agent.Words{EN: "On mains. All 4 UPS healthy, 42 min of battery. Cooling free.", CS: "Na síti."}, Redundant: true}
+	node := func(class string, ids ...string) {
+		for _, id := range ids {
+			name := strings.ToUpper(id[:1]) + strings.ReplaceAll(id[1:], "-", " ")
+			path.Nodes = append(path.Nodes, agent.PathNode{ID: id, Name: name, Class: class, State: agent.Live, Word: agent.Words{EN: "live", CS: "pod napětím"}, On: agent.Mains, Power: new(118000.0)})
+		}
+	}
+	node("utility", "utility-1", "utility-2")
+	node("transformer", "transformer-1", "transformer-2")
+	node("generator", "generator-1", "generator-2")
+	node("board", "generator-board", "board-a", "board-b")
+	node("ats", "switch-a", "switch-b")
+	node("ups", "UPS-a1", "UPS-a2", "UPS-b1", "UPS-b2")
+	node("cooling", "chiller-1", "chiller-2", "chiller-3", "chiller-4")
+	node("pdu", "PDU-a1", "PDU-a2", "PDU-b1", "PDU-b2")
+	node("load", "hall-1", "hall-2", "hall-3")
+	for from, to := range map[string][]string{
+		"utility-1": {"transformer-1"}, "utility-2": {"transformer-2"}, "transformer-1": {"switch-a"}, "transformer-2": {"switch-b"}, "generator-1": {"generator-board"}, "generator-2": {"generator-board"},
+		"generator-board": {"switch-a", "switch-b"}, "switch-a": {"board-a"}, "switch-b": {"board-b"}, "board-a": {"UPS-a1", "UPS-a2", "chiller-1", "chiller-2"}, "board-b": {"UPS-b1", "UPS-b2", "chiller-3", "chiller-4"},
+		"UPS-a1": {"PDU-a1"}, "UPS-a2": {"PDU-a2"}, "UPS-b1": {"PDU-b1"}, "UPS-b2": {"PDU-b2"}, "PDU-a1": {"hall-1", "hall-2"}, "PDU-a2": {"hall-3"}, "PDU-b1": {"hall-1", "hall-2"}, "PDU-b2": {"hall-3"},
+	} {
+		for _, id := range to {
+			e := agent.PathEdge{From: from, To: id, On: agent.Mains, Power: new(59000.0)}
+			if strings.HasPrefix(from, "generator") {
+				e.On, e.Power = agent.Dead, new(0.0)
+			}
+			path.Edges = append(path.Edges, e)
+		}
+	}
+	a := agent.New(buses, nil, slog.New(slog.DiscardHandler))
+	live := wall.NewLive(func(p *agent.Point) (low, high float64) { return 18, 26 })
+	a.Observe(live.Observe)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- a.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	// Outdoor air cooled but for the afternoon, in which it was for a while too warm.
+	trend := func(_, metric, _ string, day bool) wall.Trend {
+		tr := wall.Trend{From: time.Now().Add(-time.Hour), Step: 5 * time.Second}
+		n := 720
+		if day {
+			n, tr.Step, tr.From = 1440, time.Minute, time.Now().Truncate(time.Minute).Add(-1439*time.Minute)
+		}
+		for i := range n {
+			v := 23.5 + 1.8*math.Sin(float64(i)/90)
+			switch metric {
+			case "mode":
+				v = []float64{3, 3, 3, 2, 1, 2, 3, 3}[i/180]
+			case "status":
+				v = 3
+			}
+			tr.Min, tr.Mean, tr.Max = append(tr.Min, v-0.2), append(tr.Mean, v), append(tr.Max, v+0.3)
+		}
+		return tr
+	}
+	s, err := wall.Listen(wall.Options{Listen: "127.0.0.1:0", Agent: a, Live: live, Files: dashboards.Wall(), Trend: trend, Site: "praha-1",
+		Path: func() agent.Path { return path }, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := browser.Start(t).Open(t, "http://"+s.Addr()+"/?lang=en", 1920, 1080)
+	for view, tiles := range map[string]int{"all": 5, "power": 5, "climate": 22} {
+		p.Go("http://" + s.Addr() + "/?lang=en&view=" + view)
+		p.Until("the wall is drawn", fmt.Sprintf(`document.querySelectorAll('.tile').length === %d && document.querySelectorAll('.node').length === %d && document.querySelectorAll('.unit').length === 4 &&
+			document.querySelector('.climate .datatime').textContent.includes(':') && document.querySelector('.share').textContent`, tiles, len(path.Nodes)))
+		if bad := browser.Eval[[]string](p, cutOff); len(bad) > 0 {
+			t.Errorf("%s: cut off: %s", view, strings.Join(bad, "; "))
+		}
+		p.Shoot("large-"+view, false)
+	}
+	browser.Eval[bool](p, `(document.querySelector('.tile').click(), true)`)
+	p.Until("the chart", `document.querySelector('dialog .uplot canvas')`)
+	p.Shoot("large-chart", false)
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the wall complains: %v", got)
 	}
 }
 
@@ -744,6 +861,33 @@ func TestPagesKnowTheCatalogue(t *testing.T) {
 				if !strings.Contains(states, fmt.Sprintf(" %s: '", word)) {
 					t.Errorf("the state %s of %s.%s is not in words.js", word, class, name)
 				}
+			}
+		}
+	}
+}
+
+// TestPagesSpeakCzech: whatever the pages say has a Czech translation.
+func TestPagesSpeakCzech(t *testing.T) {
+	files := dashboards.Wall()
+	text, err := fs.ReadFile(files, "words.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, cs, _ := strings.Cut(string(text), "const cs = {")
+	cs, _, _ = strings.Cut(cs, "\n};")
+	said := regexp.MustCompile(`\bt\('([^']+)'`)
+	names, err := fs.Glob(files, "*.js")
+	if err != nil || len(names) < 8 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range said.FindAllSubmatch(text, -1) {
+			if !strings.Contains(cs, fmt.Sprintf(" '%s': '", m[1])) {
+				t.Errorf("%s says %q, which has no Czech", name, m[1])
 			}
 		}
 	}

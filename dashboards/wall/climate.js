@@ -1,8 +1,8 @@
 // The air of the rooms, each with its allowed band and its last hour, and what
 // cools it.
-import { state, now } from './live.js';
-import { h, mark, setMark, setText, setClass, fit, fixed, text, Value, DataTime, reading, all, value, freshness } from './show.js';
-import { t, words, stateWord, metricName } from './words.js';
+import { state } from './live.js';
+import { h, mark, setMark, setText, setClass, fit, fixed, text, Value, DataTime, reading, all, value } from './show.js';
+import { t, words, stateWord } from './words.js';
 import { Spark, DayStrip, openChart } from './trend.js';
 import { trendable } from './diagram.js';
 
@@ -50,11 +50,11 @@ class Tile {
     this.hum = new Value('%', 'humidity');
     this.dew = new Value('Cel', 'dew_point');
     this.name = h('span.nametext');
-    this.air = h('span.air', h('span', { title: t('humidity') }, this.hum.el), h('span.dew', t('dew') + ' ', this.dew.el));
+    this.dewEl = h('span.dew', t('dew') + ' ', this.dew.el);
+    this.air = h('span.air', this.word, h('span', { title: t('humidity') }, this.hum.el), this.dewEl);
     this.spark = new Spark(d.id, 'temperature', this.channel);
     this.el = h('button.tile', { type: 'button', onclick: () => openChart(d, 'temperature', this.channel, trendable(state.devices.get(d.id) ?? d)) },
-      h('span.head', this.name, h('span.flag', this.word, this.mark)), this.temp.el,
-      this.air, this.spark.el);
+      h('span.head', this.name, this.mark), this.temp.el, this.air, this.spark.el);
     this.el.dataset.id = d.id;
   }
   update() {
@@ -68,7 +68,6 @@ class Tile {
     this.hum.set(rh, at, d.every);
     const known = value(dp) ?? (typeof value(r) === 'number' && value(rh) > 0 ? dewPoint(value(r), value(rh)) : undefined);
     this.dew.set(value(dp) === undefined ? known : dp, at, d.every, degrees);
-    fit(this.air, this.el.clientWidth);
     this.spark.setBand(r?.band ?? null);
     let s = d.live?.up ? 'live' : 'unknown', word = d.live && !d.live.up ? t('no answer') : '';
     if (d.live?.up && r?.quality === 'suspect') { s = 'abnormal'; word = t('suspect'); }
@@ -80,9 +79,13 @@ class Tile {
       if (all(d, metric).some(([, x]) => value(x) === bad)) { s = metric === 'door' ? 'abnormal' : 'lost'; word = t(what); }
     }
     setMark(this.mark, s);
+    // What is wrong is more than the dew point.
     setText(this.word, word);
+    this.word.hidden = !word;
+    this.dewEl.hidden = Boolean(word);
     setClass(this.el, `tile is-${s}`);
     this.el.dataset.state = s;
+    fit(this.air, this.el.clientWidth);
   }
   tick(at) { this.temp.tick(at); this.hum.tick(at); this.dew.tick(at); }
   times() { return [[this.device.live?.readAt ?? NaN, this.device.every]]; }
@@ -96,9 +99,10 @@ class Group {
     this.word = h('em');
     this.temp = new Value('Cel', 'temperature', 'span.temp');
     this.range = h('span');
-    this.sparkBox = h('span');
+    this.air = h('span.air', this.word, this.range);
+    this.sparkBox = h('span.sparkbox');
     this.el = h('button.tile', { type: 'button', onclick: () => openChart(this.worst.device, 'temperature', this.worst.channel, trendable(this.worst.device)) },
-      h('span.head', h('span.nametext', room), h('span.flag', this.word, this.mark)), this.temp.el, h('span.air', this.range), this.sparkBox);
+      h('span.head', h('span.nametext', room), this.mark), this.temp.el, this.air, this.sparkBox);
   }
   update() {
     const seen = this.list.map((s) => ({ ...s, device: state.devices.get(s.device.id) ?? s.device }))
@@ -111,8 +115,11 @@ class Group {
     setText(this.range, known.length ? `${seen.length} ${t('sensors')} · ${fixed(value(known[known.length - 1].r), 1)} – ${text(value(known[0].r), 'Cel')}` : `${seen.length} ${t('sensors')}`);
     const s = bad.length ? 'abnormal' : !known.length ? 'unknown' : silent ? 'unknown' : 'live';
     setMark(this.mark, s);
-    setText(this.word, bad.length ? `${bad.length}× ${t('not allowed')}` : silent ? `${silent}× ${t('no answer')}` : '');
+    const word = bad.length ? `${bad.length}× ${t('not allowed')}` : silent ? `${silent}× ${t('no answer')}` : '';
+    setText(this.word, word);
+    this.word.hidden = !word;
     setClass(this.el, `tile is-${s}`);
+    fit(this.air, this.el.clientWidth);
     const key = this.worst.device.id + '/' + this.worst.channel;
     if (key !== this.key) {
       this.key = key;
@@ -125,10 +132,11 @@ class Group {
   times() { return this.list.map((s) => { const d = state.devices.get(s.device.id); return [d?.live?.readAt ?? NaN, d?.every ?? 1000]; }); }
 }
 
-// The Climate panel. most is how many tiles there is place for.
+// The Climate panel. most is how many tiles there is place for: where there are
+// more sensors, the rooms with the most of them become one tile each.
 export class Climate {
-  constructor(most) {
-    this.most = most;
+  constructor() {
+    this.most = 8;
     this.time = new DataTime();
     this.tilesEl = h('div.tiles');
     this.tiles = [];
@@ -136,15 +144,17 @@ export class Climate {
   }
   update() {
     const list = spots();
-    const key = list.map((s) => s.device.id + '/' + s.channel).join();
+    const key = list.map((s) => s.device.id + '/' + s.channel).join() + this.most;
     if (key !== this.key) {
       this.key = key;
-      const rooms = Map.groupBy ? Map.groupBy(list, (s) => s.device.room || s.device.name) : groupBy(list);
-      this.tiles = list.length <= this.most ? list.map((s) => new Tile(s)) : [...rooms].slice(0, this.most).map(([room, l]) => new Group(room, l));
+      const rooms = [...groupBy(list)];
+      const alone = new Set(rooms.map(([room]) => room));
+      const size = () => rooms.reduce((n, [room, l]) => n + (alone.has(room) ? l.length : 1), 0);
+      for (const [room] of [...rooms].sort((a, b) => b[1].length - a[1].length)) if (size() > this.most) alone.delete(room);
+      this.tiles = rooms.flatMap(([room, l]) => (alone.has(room) || l.length === 1 ? l.map((s) => new Tile(s)) : [new Group(room, l)])).slice(0, this.most);
       this.tilesEl.replaceChildren(...this.tiles.map((x) => x.el));
-      this.tilesEl.style.setProperty('--n', this.tiles.length);
       const n = this.tiles.length;
-      this.tilesEl.dataset.cols = n <= 4 ? 2 : n <= 6 ? 3 : 4;
+      this.tilesEl.dataset.cols = n <= 4 ? 2 : n <= 6 ? 3 : n <= 12 ? 4 : n <= 15 ? 5 : 6;
       this.el.hidden = !n;
     }
     for (const x of this.tiles) x.update();
@@ -218,7 +228,7 @@ export class Cooling {
       this.key = key;
       this.units = list.slice(0, this.most * 2).map((d) => new Unit(d, list.length <= this.most, () => this.sum()));
       this.list.replaceChildren(...this.units.map((u) => u.el));
-      this.list.dataset.n = this.units.length;
+      this.el.classList.toggle('many', this.units.length > 2);
       this.foot.hidden = !list.length || list.length > this.most;
       this.el.hidden = !list.length;
       this.sum();

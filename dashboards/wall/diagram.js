@@ -191,11 +191,26 @@ export class Diagram {
       mine.line.dataset.on = e.on;
       if (e.power == null) delete mine.label.dataset.value; else mine.label.dataset.value = e.power;
     });
+    this.untangle();
     // What carries is drawn over what does not.
     const wires = this.lines.firstChild;
     const rank = { dead: 0, no_data: 1, mains: 2, generator: 3, batteries: 4 };
     const sorted = [...this.edges].sort((a, b) => (rank[a.line.dataset.on] ?? 0) - (rank[b.line.dataset.on] ?? 0)).map((e) => e.line);
     if (sorted.some((line, i) => wires.childNodes[i] !== line)) wires.replaceChildren(...sorted);
+  }
+
+  // untangle leaves out figures that would be drawn over others.
+  untangle() {
+    const taken = [];
+    for (const e of this.edges) {
+      const size = Number(e.label.getAttribute('font-size')), long = e.label.textContent.length * size * 0.58;
+      if (!long) continue;
+      const x = Number(e.label.getAttribute('x')), y = Number(e.label.getAttribute('y'));
+      const left = x - { start: 0, end: long, middle: long / 2 }[e.label.getAttribute('text-anchor')];
+      const free = taken.every((o) => left > o.left + o.long || left + long < o.left || Math.abs(y - o.y) > size);
+      e.label.setAttribute('visibility', free ? 'visible' : 'hidden');
+      if (free) taken.push({ left, long, y });
+    }
   }
 
   tick() { const at = now(); for (const b of this.nodes.values()) b.value.tick(at); }

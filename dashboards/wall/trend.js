@@ -2,7 +2,7 @@
 // as a chart with exact values.
 import { now, state, clockText, dayText, sameDay, time } from './live.js';
 import { h, svg, fixed, parts, text, Value, reading, value } from './show.js';
-import { t, lang, metricName, stateWord, unitOf, keep } from './words.js';
+import { t, metricName, stateWord, unitOf, keep } from './words.js';
 
 export async function fetchTrend(device, metric, channel, range) {
   const q = new URLSearchParams({ device, metric, channel, range });

@@ -4,8 +4,8 @@
 // seconds each, and stays with all of it while there is an alarm; ?theme=dark or
 // light; ?lang=en or cs.
 import { state, on, now, clockText, dayText, sameDay, time } from './live.js';
-import { h, mark, setMark, setText, text, ageText, parts, Value, DataTime, reading, value, all } from './show.js';
-import { t, words, keep } from './words.js';
+import { h, mark, text, ageText, Value, DataTime, reading, value, all } from './show.js';
+import { t, words } from './words.js';
 import { frame } from './frame.js';
 import { Diagram } from './diagram.js';
 import { Climate, Cooling } from './climate.js';
@@ -29,7 +29,7 @@ const power = {
 const legend = h('span.legend.lines-legend', ...['mains', 'generator', 'batteries', 'dead'].map((s) => h('span', h('i.l-' + s), t(s))));
 power.el = h('section.power', h('h2', t('power'), h('span.kpis', power.figures.map((f) => f.el)), legend, power.time.el), power.diagram.el);
 
-const climate = new Climate(8), cooling = new Cooling(4);
+const climate = new Climate(), cooling = new Cooling(4);
 
 // The events panel.
 const events = { list: h('ol.events'), el: null };
@@ -82,7 +82,10 @@ function show(next) {
   view = next;
   // Where no path is known there is no power to be shown.
   const seen = state.hello && !state.path ? 'climate' : view;
-  if (document.body.dataset.view !== seen) document.body.dataset.view = seen;
+  if (document.body.dataset.view === seen) return;
+  document.body.dataset.view = seen;
+  climate.most = seen === 'climate' ? 24 : 8;
+  if (state.hello) climate.update();
 }
 show(rotate ? 'all' : first);
 if (rotate) {
@@ -102,7 +105,8 @@ function draw() {
     f.el.hidden = value(r) === undefined;
     f.v.set(r, site?.live?.readAt ?? NaN, site?.every ?? 1000);
   }
-  power.time.set(power.diagram.times());
+  const times = power.diagram.times();
+  power.time.set(times.length ? times : [[time(state.path?.time), 1000]]);
   climate.update();
   cooling.update();
   showEvents();
