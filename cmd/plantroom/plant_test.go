@@ -82,6 +82,7 @@ site: praha-1
 agent: edge-1
 profiles: [profiles]
 wall: {listen: "127.0.0.1:%s"}
+state: state
 queue: {dir: queue}
 outputs:
   influx: {url: %q, bucket: facility}
