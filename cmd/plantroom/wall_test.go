@@ -745,7 +745,13 @@ func TestDesk(t *testing.T) {
 	if got := browser.Eval[string](p, `location.search`); got != "?lang=en&q=ups-room+ups" {
 		t.Errorf("the search is not in the address: %s", got)
 	}
-	p.Until("an alarm lasts", `document.querySelector('.alarms li')`)
+	p.Until("an alarm that can be acknowledged", `document.querySelector('.alarms li form')`)
+	browser.Eval[bool](p, `(() => { const f = document.querySelector('.alarms form'); f.querySelector('input').value = 'Jana'; f.requestSubmit(); return true })()`)
+	p.Until("who looks at it", `/acknowledged by Jana, \d/.test(document.querySelector('.alarms').textContent)`)
+	acked := browser.Eval[[]agent.Event](p, `fetch('/api/v1/events').then((r) => r.json())`)
+	if !slices.ContainsFunc(acked, func(e agent.Event) bool { return e.AckedBy == "Jana" && !e.Acked.IsZero() }) {
+		t.Errorf("no event is acknowledged by Jana: %+v", acked)
+	}
 	p.Go(base + "/desk/ups-a?lang=en")
 	p.Until("all readings of UPS A", `document.querySelectorAll('.all tbody tr').length > 30`)
 	api := browser.Eval[map[string]any](p, `fetch('/api/v1/device/ups-a').then((r) => r.json())`)

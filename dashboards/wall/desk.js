@@ -142,26 +142,31 @@ function showAlarms(el) {
   const active = state.events.active ?? [];
   const key = JSON.stringify(active) + state.hello.ack;
   el.hidden = !active.length;
-  if (key === showAlarms.key) return;
+  // What somebody is writing is not taken from him.
+  if (key === showAlarms.key || el.contains(document.activeElement)) return;
   showAlarms.key = key;
   el.replaceChildren(h('h2', t('active alarms')), h('ol', ...active.map((e) => {
     const told = h('span.told', { role: 'status' }, Number.isFinite(time(e.acked)) ? `${t('acknowledged by')} ${e.acked_by}, ${when(time(e.acked))}` : '');
-    const button = state.hello.ack && !Number.isFinite(time(e.acked)) && h('button.button', { type: 'button', onclick: () => acknowledge(e, told) }, t('acknowledge'));
-    return h('li', h('time', when(time(e.began))), mark(e.severity), h('span.what', words(e.text)), told, button);
+    return h('li', h('time', when(time(e.began))), mark(e.severity), h('span.what', words(e.text)), told, state.hello.ack && !Number.isFinite(time(e.acked)) && ackForm(e, told));
   })));
 }
 
-async function acknowledge(e, told) {
-  const by = prompt(t('your name'), localStorage.getItem('name') ?? '');
-  if (!by) return;
-  localStorage.setItem('name', by);
-  try {
-    const r = await fetch(`${location.origin}/api/v1/events/${encodeURIComponent(e.id)}/ack`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ by }) });
-    if (!r.ok) throw new Error((await r.json().catch(() => ({}))).error ?? r.statusText);
-    told.textContent = `${t('acknowledged by')} ${by}`;
-  } catch (err) {
-    told.textContent = `${t('it was not acknowledged')}: ${err.message}`;
-  }
+// ackForm asks for a name, which this browser remembers, and tells the agent who
+// looks at an event.
+function ackForm(e, told) {
+  const by = h('input.button', { required: true, maxlength: 60, placeholder: t('your name'), 'aria-label': t('your name'), value: localStorage.getItem('name') ?? '' });
+  return h('form', { onsubmit: async (ev) => {
+    ev.preventDefault();
+    localStorage.setItem('name', by.value);
+    try {
+      const r = await fetch(`${location.origin}/api/v1/events/${encodeURIComponent(e.id)}/ack`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ by: by.value }) });
+      if (!r.ok) throw new Error((await r.json().catch(() => ({}))).error ?? r.statusText);
+      told.textContent = `${t('acknowledged by')} ${by.value}`;
+      document.activeElement?.blur();
+    } catch (err) {
+      told.textContent = `${t('it was not acknowledged')}: ${err.message}`;
+    }
+  } }, by, ' ', h('button.button', { type: 'submit' }, t('acknowledge')));
 }
 
 function one(id) {
