@@ -222,7 +222,11 @@ func (c *chart) timeAxis(p *plot) {
 	first := c.from.Unix() + int64(offset)
 	first += (step - first%step) % step
 	for s := first - int64(offset); s <= c.to.Unix(); s += step {
-		p.X = append(p.X, tick{At: c.x(p, s*1000), Text: time.Unix(s, 0).In(c.t.zone).Format(layout)})
+		k := tick{At: c.x(p, s*1000), Text: time.Unix(s, 0).In(c.t.zone).Format(layout)}
+		if k.At+characterWide/2*float64(len(k.Text)) > p.Width {
+			k.Text = "" // it would be cut off
+		}
+		p.X = append(p.X, k)
 	}
 	p.TimesOf = c.t.zoneName(c.from)
 	for i, m := range c.marks {

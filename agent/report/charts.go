@@ -46,7 +46,7 @@ func (c *composer) series(device, metric, channel string) *events.Series {
 }
 
 func (c *composer) line(d events.Device, s *events.Series) line {
-	return line{d.Name, s.Times, s.Values, tolerance * interval(d, s.Times)}
+	return line{d.Name, s.Times, s.Values, patience(c.r, interval(d, s.Times), s.Time(len(s.Times)-1))}
 }
 
 var phases = [...]string{"L1", "L2", "L3"}
@@ -216,7 +216,7 @@ func (c *composer) lowestBetween(device, metric string, from, to time.Time) *eve
 func (c *composer) marksOf(id string, from, to time.Time) []moment {
 	var out []moment
 	for i, row := range c.rows {
-		if (slices.Contains(row.devices, id) || slices.Contains(row.devices, "")) && !row.at.Before(from) && !row.at.After(to) {
+		if slices.ContainsFunc(row.devices, func(d string) bool { return d == id || ofBuilding(d) }) && !row.at.Before(from) && !row.at.After(to) {
 			out = append(out, moment{row.at, c.rowNumber(i)})
 		}
 	}
@@ -229,7 +229,12 @@ func (c *composer) loads() *chart {
 	ch.zero = true
 	for _, class := range []struct{ name, metric string }{{"switchboard", "active_power"}, {"generator", "output_power"}, {"ups", "output_power"}} {
 		for _, d := range c.ofClass(class.name) {
-			if s := c.total(d, class.metric); s != nil && slices.Max(s.Values) > 0 && (class.name != "generator" || c.moved(s, 1000)) {
+			s := c.total(d, class.metric)
+			if s == nil || slices.Max(s.Values) <= 0 {
+				continue
+			}
+			// What stays as it is, is of interest beside what does not.
+			if class.name != "generator" && c.r.Domain == "power" || c.moved(s, 1000+0.2*slices.Max(s.Values)) {
 				ch.lines = append(ch.lines, c.line(d, s))
 			}
 		}
@@ -268,7 +273,7 @@ func (c *composer) batteries() *chart {
 	ch.max, ch.span = 100, 10
 	for _, class := range []string{"ups", "dc"} {
 		for _, d := range c.ofClass(class) {
-			if s := c.series(d.ID, "battery_charge", ""); s != nil {
+			if s := c.series(d.ID, "battery_charge", ""); s != nil && (c.r.Domain == "power" || c.moved(s, 1)) {
 				ch.lines = append(ch.lines, c.line(d, s))
 				if last := s.Time(len(s.Times) - 1); last.After(ch.to) {
 					ch.to = last
@@ -280,17 +285,28 @@ func (c *composer) batteries() *chart {
 	return ch.orNone()
 }
 
-// temperatures are those of the rooms: the sensors that rose, or else all.
+// temperatures are those of the rooms: of the sensors that rose, or else all.
 func (c *composer) temperatures() *chart {
 	ch := c.whole(agent.Words{EN: "Temperature of the rooms", CS: "Teplota v místnostech"}, "Cel")
 	ch.span = 4
 	rose := named(c.r, events.TemperatureRise)
 	for _, d := range c.ofClass("climate") {
-		s := c.series(d.ID, "temperature", "")
-		if s == nil || len(rose) > 0 && figureOf(c.r, events.TemperatureRise, d.ID) == nil {
+		if len(rose) > 0 && figureOf(c.r, events.TemperatureRise, d.ID) == nil {
 			continue
 		}
-		ch.lines = append(ch.lines, c.line(d, s))
+		var of []*events.Series
+		for i := range c.s.series {
+			if s := &c.s.series[i]; s.Device == d.ID && s.Metric == "temperature" && len(s.Times) > 0 {
+				of = append(of, s)
+			}
+		}
+		for _, s := range of {
+			l := c.line(d, s)
+			if len(of) > 1 { // otherwise the channel says nothing
+				l.name += " " + s.Channel
+			}
+			ch.lines = append(ch.lines, l)
+		}
 	}
 	ch.lines = largest(ch.lines, maxLines)
 	return ch.orNone()

@@ -96,7 +96,7 @@ func (s *Story) document(t tongue) *document {
 }
 
 func (c *composer) name(id string) string {
-	if id == "" {
+	if ofBuilding(id) {
 		return c.say(agent.Words{EN: "the building", CS: "budova"})
 	}
 	return device(c.r, id).Name
@@ -198,8 +198,11 @@ func (c *composer) criteria() {
 		if k.AtLeast {
 			sign = "≥" + nbsp
 		}
-		row := text(cmp.Or(c.say(k.Text), c.figure(k.Name)), c.ofDevice(k.Device), sign+c.quantity(k.Limit, k.Unit), "", "")
+		row := text(c.figure(k.Name), c.ofDevice(k.Device), sign+c.quantity(k.Limit, k.Unit), "", "")
 		switch {
+		case k.Measured == nil && c.why(k) != "":
+			row[3].Text = "–"
+			row[4] = cell{Text: c.say(notMetWord), Mark: bad, Strong: true, Aside: c.why(k)}
 		case k.Measured == nil:
 			row[3].Text = "–"
 			row[4] = cell{Text: c.say(agent.Words{EN: "not observed", CS: "nepozorováno"}), Mark: nothing, Strong: true}
@@ -208,18 +211,35 @@ func (c *composer) criteria() {
 			row[4] = cell{Text: c.say(agent.Words{EN: "met", CS: "splněno"}), Mark: good}
 		default:
 			row[3].Text = c.quantity(*k.Measured, k.Unit)
-			row[4] = cell{Text: c.say(agent.Words{EN: "not met", CS: "nesplněno"}), Mark: bad, Strong: true}
+			row[4] = cell{Text: c.say(notMetWord), Mark: bad, Strong: true}
 		}
 		tab.Rows = append(tab.Rows, row)
 	}
 	c.section(agent.Words{EN: "Criteria", CS: "Kritéria"}, block{Table: tab})
 }
 
+var notMetWord = agent.Words{EN: "not met", CS: "nesplněno"}
+
+// why says why there is no figure for a criterion, where that is known: for
+// want of a reason of its own, what else was not seen of the device.
+func (c *composer) why(k events.Criterion) (why string) {
+	for _, n := range c.r.NotObserved {
+		if n.Device != k.Device {
+			continue
+		}
+		why = strings.TrimSuffix(c.say(n.Why), ".")
+		if n.Name == k.Name {
+			break
+		}
+	}
+	return why
+}
+
 var deviceWord = agent.Words{EN: "Device", CS: "Zařízení"}
 
 // ofDevice names a device in a table; the building is a dash.
 func (c *composer) ofDevice(id string) string {
-	if id == "" {
+	if ofBuilding(id) {
 		return "–"
 	}
 	return c.name(id)
@@ -242,6 +262,11 @@ func (c *composer) impact() {
 			}
 			tab.Rows = append(tab.Rows, row)
 		}
+	}
+	if len(named(c.r, events.TimeLost)) == 0 && len(named(c.r, events.TimeOnBattery)) > 0 {
+		row := text(c.figure(events.TimeLost), "–", c.say(agent.Words{EN: "none seen", CS: "nezjištěna"}))
+		row[0].Mark = good
+		tab.Rows = append([][]cell{row}, tab.Rows...)
 	}
 	s := c.section(agent.Words{EN: "Impact", CS: "Dopad"})
 	if len(tab.Rows) > 0 {
@@ -321,32 +346,48 @@ func (c *composer) timeline() *table {
 	}
 	var all []entry
 	var row []int // of each transition
-	markAll := !slices.ContainsFunc(c.r.Transitions, func(tr events.Transition) bool { return tr.Device == "" })
 	for i, tr := range c.r.Transitions {
-		d := device(c.r, tr.Device)
-		what := c.metric(d.Class, tr.Metric)
-		if tr.Channel != "" {
-			what += " " + tr.Channel
+		row = append(row, -1)
+		if c.repeats(tr) {
+			continue
 		}
+		d := device(c.r, tr.Device)
 		// What several devices show at once is one row.
 		if same := slices.IndexFunc(c.r.Transitions[:i], func(o events.Transition) bool {
 			return o.Time.Equal(tr.Time) && o.Metric == tr.Metric && o.Channel == tr.Channel && o.From == tr.From && o.To == tr.To &&
 				device(c.r, o.Device).Class == d.Class
 		}); same >= 0 {
-			first := &all[row[same]]
-			first.devices = append(first.devices, tr.Device)
-			first.row[3].Text += ", " + c.name(tr.Device)
-			row = append(row, row[same])
+			row[i] = row[same]
+			all[row[i]].devices = append(all[row[i]].devices, tr.Device)
 			continue
 		}
-		row = append(row, len(all))
-		all = append(all, entry{happening{tr.Time, []string{tr.Device}}, text("", c.clockOf(tr.Time), c.after(tr.Time), c.name(tr.Device), what,
-			c.state(tr.Metric, tr.From)+" → "+c.state(tr.Metric, tr.To)), tr.Device == "" || markAll && tr.Channel == ""})
+		what := c.metric(d.Class, tr.Metric)
+		if tr.Channel != "" {
+			what += " " + tr.Channel
+		}
+		row[i] = len(all)
+		all = append(all, entry{happening{tr.Time, []string{tr.Device}}, text("", c.clockOf(tr.Time), c.after(tr.Time), "", what,
+			c.state(tr.Metric, tr.From)+" → "+c.state(tr.Metric, tr.To)), c.matters(tr, d.Class)})
+	}
+	for i := range all {
+		names := make([]string, len(all[i].devices))
+		slices.SortFunc(all[i].devices, func(a, b string) int { return cmp.Compare(c.order(a), c.order(b)) })
+		for j, id := range all[i].devices {
+			names[j] = c.name(id)
+		}
+		all[i].row[3].Text = strings.Join(names, ", ")
 	}
 	for _, n := range c.r.Notes {
 		all = append(all, entry{happening{n.Time, nil}, text("", c.clockOf(n.Time), c.after(n.Time), n.By, c.say(agent.Words{EN: "note", CS: "poznámka"}), n.Text), false})
 	}
-	slices.SortStableFunc(all, func(a, b entry) int { return a.at.Compare(b.at) })
+	// What is seen at one moment is told from the sources to the loads.
+	first := func(e entry) int {
+		if len(e.devices) == 0 {
+			return len(c.r.Devices)
+		}
+		return c.order(slices.MinFunc(e.devices, func(a, b string) int { return cmp.Compare(c.order(a), c.order(b)) }))
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(first(a), first(b))) })
 	tab := &table{Columns: []column{{Title: "#", Right: true}, {Title: c.say(timeWord)}, {Title: c.say(afterWord), Right: true},
 		{Title: c.say(deviceWord)}, {Title: c.say(agent.Words{EN: "What", CS: "Co"})},
 		{Title: c.say(agent.Words{EN: "Change", CS: "Změna"}), Wide: true}}}
@@ -364,6 +405,37 @@ func (c *composer) timeline() *table {
 	return tab
 }
 
+// order is where a device stands among the record's.
+func (c *composer) order(id string) int {
+	return slices.IndexFunc(c.r.Devices, func(d events.Device) bool { return d.ID == id })
+}
+
+// sourceMetrics are those that say which source a transfer switch is on, the
+// most telling first.
+var sourceMetrics = []string{"selected_source", "position", "transfer"}
+
+// repeats reports whether a transition says what another one of the device
+// says of the same moment.
+func (c *composer) repeats(tr events.Transition) bool {
+	rank := slices.Index(sourceMetrics, tr.Metric)
+	return rank > 0 && slices.ContainsFunc(c.r.Transitions, func(o events.Transition) bool {
+		r := slices.Index(sourceMetrics, o.Metric)
+		return r >= 0 && r < rank && o.Device == tr.Device && o.Time.Equal(tr.Time)
+	})
+}
+
+// matters reports whether charts mark a transition: the building stands on
+// something else, a board or a generator has come or gone, or cooling has.
+func (c *composer) matters(tr events.Transition, class string) bool {
+	switch tr.Metric {
+	case "power_path", "supply", "carries":
+		return true
+	case "status":
+		return class == "cooling" && (tr.To == "off" || tr.To == "fault" || tr.From == "off" || tr.From == "fault")
+	}
+	return false
+}
+
 // rowNumber returns what a row of the table of what happened is called.
 func (c *composer) rowNumber(row int) string { return strconv.Itoa(row + 1) }
 
@@ -373,7 +445,7 @@ func (c *composer) path(timeline *table) {
 	if rows := c.strips(); len(rows) > 0 {
 		s.Blocks = append(s.Blocks, block{Charts: []*chart{{t: c.tongue, from: c.before(), to: c.past(), rows: rows, marks: c.marks,
 			Title: c.say(agent.Words{EN: "States", CS: "Stavy"})}}})
-		if near := c.near(); near.Before(c.past()) {
+		if near := c.near(); near.Before(c.past()) && c.busy(near) {
 			s.Blocks = append(s.Blocks, block{Charts: []*chart{{t: c.tongue, from: c.r.Began.Add(-5 * time.Second), to: near, rows: rows, marks: c.marks,
 				Title: c.say(agent.Words{EN: "States, the beginning", CS: "Stavy na začátku"})}}})
 		}
@@ -412,12 +484,23 @@ func (c *composer) near() time.Time {
 	return near
 }
 
+// busy reports whether enough happens up to a time to be drawn by itself.
+func (c *composer) busy(until time.Time) bool {
+	moments := map[time.Time]bool{}
+	for _, tr := range c.r.Transitions {
+		if !tr.Time.After(until) {
+			moments[tr.Time] = true
+		}
+	}
+	return len(moments) > 2
+}
+
 // stripMetrics are the states that are drawn, where they changed: of a device
 // the first of them only.
 var stripMetrics = []string{"power_path", "supply", "selected_source", "transfer", "position", "status", "battery_status"}
 
 func (c *composer) strips() []strip {
-	order := []string{""}
+	order := []string{"", siteID}
 	for _, d := range c.r.Devices {
 		order = append(order, d.ID)
 	}
@@ -621,7 +704,7 @@ func (c *composer) parts() {
 		{Title: c.say(agent.Words{EN: "Event", CS: "Událost"}), Wide: true},
 		{Title: c.say(valueWord), Right: true}}}
 	values := false
-	for _, e := range c.r.Events {
+	for _, e := range slices.SortedStableFunc(slices.Values(c.r.Events), func(a, b agent.Event) int { return a.Began.Compare(b.Began) }) {
 		if e.ID == c.r.ID {
 			continue
 		}
@@ -666,8 +749,11 @@ func (c *composer) notObserved() {
 		}
 		list = append(list, what+": "+strings.TrimSuffix(c.say(n.Why), ".")+".")
 	}
-	for _, g := range c.s.Gaps {
+	for _, g := range c.s.Gaps[:min(len(c.s.Gaps), mostMissing)] {
 		list = append(list, c.gap(g))
+	}
+	if n := len(c.s.Gaps) - mostMissing; n > 0 {
+		list = append(list, c.say(furtherWord, c.number(float64(n), 0)))
 	}
 	for _, e := range c.r.Events {
 		if e.Kind == "absence" && e.ID != c.r.ID {
@@ -699,6 +785,12 @@ func (c *composer) gap(g Gap) string {
 	switch {
 	case g.Never:
 		return c.say(agent.Words{EN: "%s was not read at all.", CS: "%s: žádný údaj nebyl přečten."}, c.name(g.Device))
+	case g.To.Sub(g.From).Seconds() > g.Longest && g.Device == "":
+		return c.say(agent.Words{EN: "The agent read only now and then from %s to %s (the longest pause was %s).",
+			CS: "Agent četl jen občas od %s do %s (nejdelší přestávka %s)."}, c.clockOf(g.From), c.clockOf(g.To), c.duration(g.Longest))
+	case g.To.Sub(g.From).Seconds() > g.Longest:
+		return c.say(agent.Words{EN: "%s was read only now and then from %s to %s (the longest pause was %s).",
+			CS: "%s: údaje jen občas od %s do %s (nejdelší přestávka %s)."}, c.name(g.Device), c.clockOf(g.From), c.clockOf(g.To), c.duration(g.Longest))
 	case g.Device == "":
 		return c.say(agent.Words{EN: "The agent read nothing from %s to %s (%s).", CS: "Agent nic nečetl od %s do %s (%s)."},
 			c.clockOf(g.From), c.clockOf(g.To), span)
@@ -761,9 +853,6 @@ func (c *composer) judged() (well, badly []string) {
 		if tr.To == "fault" && tr.Metric == "status" {
 			badly = append(badly, c.say(agent.Words{EN: "%s had a fault at %s.", CS: "%s: porucha v %s."}, c.name(tr.Device), c.clockOf(tr.Time)))
 		}
-	}
-	for _, g := range c.s.Gaps {
-		badly = append(badly, c.gap(g))
 	}
 	return well, badly
 }

@@ -60,11 +60,6 @@ type Feed struct {
 	On    map[string]float64 `json:"on"` // s on mains, generator, batteries, dead
 }
 
-// seconds adds up for how long it is known what the part stood on.
-func (f *Feed) seconds() float64 {
-	return f.On["mains"] + f.On["generator"] + f.On["batteries"] + f.On["dead"]
-}
-
 // A Usage is how long a device was in which state.
 type Usage struct {
 	ID     string             `json:"id"`
@@ -217,7 +212,7 @@ func (m *Month) addRuns(days []*ledger.Day) {
 	for i, d := range days {
 		m.Site = d.Site
 		for j, r := range d.Runs {
-			if i+j > 0 && r.From.Sub(last) > time.Second {
+			if i+j > 0 && (r.From.After(d.From) || r.From.Sub(last) > time.Second) {
 				m.Restarts++
 			}
 			gap(r.From)
@@ -301,6 +296,7 @@ func (m *Month) addDevices(days []*ledger.Day) {
 	for _, t := range order {
 		m.addDevice(t)
 	}
+	slices.SortStableFunc(m.Rooms, func(a, b Room) int { return cmp.Compare(b.Metric, a.Metric) }) // temperatures first
 	slices.SortStableFunc(m.Failing, func(a, b Failing) int {
 		return cmp.Or(cmp.Compare(b.Down, a.Down), cmp.Compare(b.Failures, a.Failures))
 	})
@@ -439,9 +435,13 @@ func (m *Month) addSite(t *tally) {
 }
 
 func (m *Month) addRooms(t *tally) {
-	for _, name := range slices.Sorted(maps.Keys(t.values)) {
+	names := slices.Sorted(maps.Keys(t.values))
+	for _, name := range names {
 		v := t.values[name]
 		metric, channel, _ := strings.Cut(name, "/")
+		if !slices.ContainsFunc(names, func(o string) bool { return o != name && strings.HasPrefix(o, metric+"/") }) {
+			channel = "" // the only one says nothing
+		}
 		m.Rooms = append(m.Rooms, Room{ID: t.ID, Name: t.Name, Channel: channel, Room: t.Room, Metric: metric, Unit: v.Unit,
 			Min: v.Min, Mean: v.Mean(), Max: v.Max, MaxAt: v.MaxAt, Seconds: v.Seconds})
 	}

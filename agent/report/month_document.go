@@ -252,7 +252,7 @@ func (c *monthWriter) energy() {
 			continue
 		}
 		row := text(c.say(one.name), c.quantity(one.sum.Wh, "Wh"), c.quantity(one.sum.Wh/one.sum.Seconds*3600, "W"), c.quantity(one.sum.Max, "W"),
-			c.share(one.sum.Seconds, c.m.length()))
+			c.duration(one.sum.Seconds))
 		if one.sum.MaxAt != nil && one.sum.Max > 0 {
 			row[3].Aside = c.moment(*one.sum.MaxAt)
 		}
@@ -263,9 +263,9 @@ func (c *monthWriter) energy() {
 	}
 	if e.PUE > 0 {
 		s.Blocks = append(s.Blocks, block{Text: c.say(agent.Words{
-			EN: "PUE: %s (what the site took by what the IT load took, over the %s of the time for which both are known; not while a UPS was on battery).",
-			CS: "PUE: %s (spotřeba lokality dělená spotřebou IT zátěže, za %s doby, pro kterou jsou obě známy; ne po dobu provozu UPS na baterie)."},
-			c.number(e.PUE, 2), c.share(e.PUESeconds, c.m.length()))})
+			EN: "PUE: %s (what the site took by what the IT load took, over the %s for which both are known; not while a UPS was on battery).",
+			CS: "PUE: %s (spotřeba lokality dělená spotřebou IT zátěže, za %s, po které jsou obě známy; ne po dobu provozu UPS na baterie)."},
+			c.number(e.PUE, 2), c.duration(e.PUESeconds))})
 	}
 	if e.FreeCooling != nil {
 		s.Blocks = append(s.Blocks, block{Text: c.say(agent.Words{
@@ -378,6 +378,8 @@ func (c *monthWriter) failing() {
 // mostMissing is how many gaps a report lists.
 const mostMissing = 15
 
+var furtherWord = agent.Words{EN: "Further such times: %s.", CS: "Další takové úseky: %s."}
+
 // missing says when nobody watched.
 func (c *monthWriter) missing() {
 	var list []string
@@ -386,7 +388,7 @@ func (c *monthWriter) missing() {
 			CS: "Agent neběžel nebo z něj není záznam od %s do %s (%s)."}, c.moment(r.From), c.moment(r.To), c.duration(r.To.Sub(r.From).Seconds())))
 	}
 	if n := len(c.m.Missing) - mostMissing; n > 0 {
-		list = append(list, c.say(agent.Words{EN: "Further such times: %s.", CS: "Další takové úseky: %s."}, c.number(float64(n), 0)))
+		list = append(list, c.say(furtherWord, c.number(float64(n), 0)))
 	}
 	if c.m.Restarts > 0 {
 		list = append(list, c.say(agent.Words{EN: "Restarts of the agent: %s.", CS: "Restarty agenta: %s."}, c.number(float64(c.m.Restarts), 0)))

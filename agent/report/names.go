@@ -11,6 +11,7 @@ import (
 // every class, METRIC.
 var metrics = map[string]agent.Words{
 	"power_path":  {EN: "the building stands on", CS: "budovu napájí"},
+	"site.supply": {EN: "the building stands on", CS: "budovu napájí"},
 	"supply":      {EN: "supply", CS: "napájení"},
 	"transfer":    {EN: "source of the load", CS: "zdroj zátěže"},
 	"carries":     {EN: "carries the load", CS: "napájí zátěž"},
@@ -136,6 +137,9 @@ var states = map[string]agent.Words{
 	"mixed":        {EN: "mixed", CS: "smíšené"},
 	"free_cooling": {EN: "free cooling", CS: "volné chlazení"},
 	"heating":      {EN: "heating", CS: "topení"},
+
+	"up":     {EN: "answers", CS: "odpovídá"},
+	"silent": {EN: "silent", CS: "neodpovídá"},
 
 	"dry":                {EN: "dry", CS: "sucho"},
 	"wet":                {EN: "wet", CS: "voda"},

@@ -440,11 +440,23 @@ func TestGaps(t *testing.T) {
 	}
 	r.Series = []events.Series{series("a", a...), series("b", 0, 5, 10, 35, 40)}
 	want := []Gap{
-		{From: at(14), To: at(34)},
-		{Device: "a", From: at(4), To: at(10)},
-		{Device: "silent", From: at(0), To: at(40), Never: true},
+		{From: at(14), To: at(34), Longest: 20},
+		{Device: "a", From: at(4), To: at(10), Longest: 6},
+		{Device: "silent", From: at(0), To: at(40), Never: true, Longest: 40},
 	}
 	if diff := cmp.Diff(want, gaps(r)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	// One that is read now and then is one gap, and what lasts is recorded less often.
+	r.Ended, r.Devices = at(3*3600+100), r.Devices[:1]
+	a = a[:0]
+	for s := 0; s <= 3*3600+100; s++ {
+		if (s < 100 || s > 200 || s%10 == 0) && (s < 2*3600 || s%10 == 0) {
+			a = append(a, s)
+		}
+	}
+	r.Series = []events.Series{series("a", a...)}
+	if diff := cmp.Diff([]Gap{{From: at(100), To: at(200), Longest: 10}}, gaps(r)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -31,12 +31,16 @@ type Earlier struct {
 	Figures  []events.Figure `json:"figures,omitempty"` // those of keyFigures that it has, the worst of each
 }
 
-// A Gap is a time in which a device, or all of them, were not read.
+// A Gap is a time in which a device, or all of them, were not read, or only now
+// and then.
 type Gap struct {
 	Device string    `json:"device,omitempty"` // "" for all: the agent did not read
 	From   time.Time `json:"from"`             // of the last reading before; the record's beginning where there was none
 	To     time.Time `json:"to"`               // of the first reading after; the record's end where there was none
 	Never  bool      `json:"never,omitempty"`  // the device was not read at all
+	// Longest is the longest pause in it, in s: all of it, unless there were
+	// readings now and then.
+	Longest float64 `json:"longest"`
 }
 
 // keyFigures are those that one test is compared with another by. The worst
@@ -128,8 +132,18 @@ func figureOf(r *events.Record, name, device string) *events.Figure {
 	return nil
 }
 
+// siteID is the id of the device that the site as a whole is: no other may
+// have it.
+const siteID = "site"
+
+// ofBuilding reports whether something of a device is of the building.
+func ofBuilding(id string) bool { return id == "" || id == siteID }
+
 // device returns what the record says of a device.
 func device(r *events.Record, id string) events.Device {
+	if id == siteID {
+		return events.Device{ID: id, Name: cmp.Or(r.Site, id), Class: "site"}
+	}
 	for _, d := range r.Devices {
 		if d.ID == id {
 			return d
@@ -146,6 +160,19 @@ func device(r *events.Record, id string) events.Device {
 // tolerance is how many intervals a device may say nothing before it is a gap.
 const tolerance = 3
 
+// patience returns for how long, in ms, a device with an interval may say
+// nothing at a time before it is a gap. The readings of what lasts long are
+// recorded ever less often.
+func patience(r *events.Record, interval int64, at time.Time) int64 {
+	switch d := at.Sub(r.Began); {
+	case d >= 24*time.Hour:
+		interval = max(interval, time.Minute.Milliseconds())
+	case d >= 2*time.Hour:
+		interval = max(interval, 10*time.Second.Milliseconds())
+	}
+	return tolerance * interval
+}
+
 // gaps finds what was not read between the record's beginning and its end.
 func gaps(r *events.Record) []Gap {
 	if len(r.Series) == 0 {
@@ -156,54 +183,35 @@ func gaps(r *events.Record) []Gap {
 		read[s.Device] = append(read[s.Device], s.Times...)
 	}
 	var all []int64
+	slowest := int64(0) // all devices at once may be silent for as long as it may
 	for id, times := range read {
 		slices.Sort(times)
 		read[id] = slices.Compact(times)
-		all = append(all, times...)
+		all = append(all, read[id]...)
+		slowest = max(slowest, interval(device(r, id), read[id]))
 	}
 	slices.Sort(all)
 	from, to := r.Began.UnixMilli(), r.Ended.UnixMilli()
 	if r.Ended.IsZero() && len(all) > 0 {
 		to = all[len(all)-1]
 	}
-	var found, common []Gap
-	// All devices at once: as long as the slowest of them may be silent.
-	limit := int64(0)
-	for _, d := range r.Devices {
-		limit = max(limit, interval(d, read[d.ID]))
-	}
-	for _, id := range undeclared(r, read) {
-		limit = max(limit, interval(events.Device{ID: id}, read[id]))
-	}
-	common = holes("", all, from, to, tolerance*limit)
+	found := holes(r, "", all, from, to, slowest)
+	common := found
 	for _, d := range r.Devices {
 		times := read[d.ID]
 		if len(times) == 0 {
-			found = append(found, Gap{Device: d.ID, From: r.Began, To: milli(to), Never: true})
+			found = append(found, Gap{Device: d.ID, From: r.Began, To: milli(to), Never: true, Longest: float64(to-from) / 1000})
 			continue
 		}
-		for _, g := range holes(d.ID, times, from, to, tolerance*interval(d, times)) {
-			within := slices.ContainsFunc(common, func(c Gap) bool {
-				slack := time.Duration(interval(d, times)) * time.Millisecond
-				return !g.From.Before(c.From.Add(-slack)) && !g.To.After(c.To.Add(slack))
-			})
-			if !within {
+		every := interval(d, times)
+		slack := time.Duration(tolerance*every) * time.Millisecond
+		for _, g := range holes(r, d.ID, times, from, to, every) {
+			if !slices.ContainsFunc(common, func(c Gap) bool { return !g.From.Before(c.From.Add(-slack)) && !g.To.After(c.To.Add(slack)) }) {
 				found = append(found, g)
 			}
 		}
 	}
-	return append(common, found...)
-}
-
-// undeclared returns the devices that there are readings of and no more.
-func undeclared(r *events.Record, read map[string][]int64) []string {
-	var ids []string
-	for id := range read {
-		if !slices.ContainsFunc(r.Devices, func(d events.Device) bool { return d.ID == id }) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return found
 }
 
 // interval returns the time between a device's polls in ms: as configured, or
@@ -223,8 +231,9 @@ func interval(d events.Device, times []int64) int64 {
 	return steps[len(steps)/2]
 }
 
-// holes returns where sorted times leave more than limit between two bounds.
-func holes(id string, times []int64, from, to, limit int64) []Gap {
+// holes returns where sorted times leave more between two bounds than a device
+// with an interval may; those with one reading between them are one.
+func holes(r *events.Record, id string, times []int64, from, to, interval int64) []Gap {
 	var found []Gap
 	last := from
 	for _, t := range append(slices.Clip(times), to) {
@@ -232,8 +241,13 @@ func holes(id string, times []int64, from, to, limit int64) []Gap {
 			continue
 		}
 		end := min(t, to)
-		if end-last > limit {
-			found = append(found, Gap{Device: id, From: milli(last), To: milli(end)})
+		if end-last > patience(r, interval, milli(last)) {
+			g := Gap{Device: id, From: milli(last), To: milli(end), Longest: float64(end-last) / 1000}
+			if n := len(found); n > 0 && found[n-1].To.Equal(g.From) {
+				found[n-1].To, found[n-1].Longest = g.To, max(found[n-1].Longest, g.Longest)
+			} else {
+				found = append(found, g)
+			}
 		}
 		if last = t; t >= to {
 			break

@@ -43,7 +43,7 @@ func (s *Story) summary(t tongue) string {
 	}
 	if f := worst(r, events.TemperatureRise, false); f != nil && f.Value > 0 {
 		add(agent.Words{EN: "The largest rise of temperature was %s, measured by %s.", CS: "Největší oteplení bylo %s, naměřené čidlem %s."},
-			t.quantity(f.Value, f.Unit), device(r, f.Device).Name)
+			t.quantity(f.Value, f.Unit), unbroken(r, f.Device))
 	}
 	if len(s.Gaps)+len(r.NotObserved) > 0 {
 		add(agent.Words{EN: "Not everything was observed; what is missing is listed below.", CS: "Ne vše bylo pozorováno; co chybí, je uvedeno níže."})
@@ -89,7 +89,12 @@ func generatorSentence(t tongue, r *events.Record, f events.Figure) string {
 	out += "."
 	if dip := figureOf(r, events.VoltageDip, f.Device); dip != nil {
 		out += " " + t.say(agent.Words{EN: "Its voltage fell by %s", CS: "Jeho napětí pokleslo o %s"}, t.quantity(dip.Value, dip.Unit))
-		if settled := figureOf(r, events.VoltageSettling, f.Device); settled != nil {
+		settled := figureOf(r, events.VoltageSettling, f.Device)
+		switch {
+		case settled == nil:
+		case settled.Value == 0:
+			out += t.say(agent.Words{EN: " and stayed within its limits", CS: " a zůstalo v mezích"})
+		default:
 			out += t.say(agent.Words{EN: " and was steady within %s", CS: " a ustálilo se do %s"}, t.duration(settled.Value))
 		}
 		out += "."
@@ -137,7 +142,7 @@ func batterySentences(t tongue, r *events.Record) []string {
 	case len(lost) > 0:
 		out = append(out, t.say(agent.Words{EN: "The load was without power: %s.", CS: "Zátěž byla bez napájení: %s."}, strings.Join(lost, ", ")))
 	case len(on) > 0:
-		out = append(out, t.say(agent.Words{EN: "No UPS left its load without power.", CS: "Žádná UPS nenechala zátěž bez napájení."}))
+		out = append(out, t.say(agent.Words{EN: "No UPS was seen to leave its load without power.", CS: "Přerušení napájení zátěže nebylo u žádné UPS zjištěno."}))
 	}
 	return out
 }

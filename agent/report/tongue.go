@@ -75,7 +75,7 @@ func (t tongue) number(v float64, decimals int) string {
 // two decimals.
 func (t tongue) significant(v float64) string {
 	switch a := math.Abs(v); {
-	case a >= 99.95:
+	case a >= 99.95 || a == 0:
 		return t.number(v, 0)
 	case a >= 9.995:
 		return t.number(v, 1)
