@@ -132,8 +132,14 @@ func (p *Process) Stop() {
 // nothing here can signal.
 func Until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	if !wait(30*time.Second, cond) {
-		t.Fatalf("not within 30 s: %s", what)
+	Within(t, 30*time.Second, what, cond)
+}
+
+// Within is Until with another limit.
+func Within(t testing.TB, limit time.Duration, what string, cond func() bool) {
+	t.Helper()
+	if !wait(limit, cond) {
+		t.Fatalf("not within %v: %s", limit, what)
 	}
 }
 
