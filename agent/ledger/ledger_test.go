@@ -403,3 +403,23 @@ func BenchmarkObserve(b *testing.B) {
 		l.Observe(p)
 	}
 }
+
+// BenchmarkWrite keeps a day of 300 devices, with the sync to the disk.
+func BenchmarkWrite(b *testing.B) {
+	dir := b.TempDir()
+	l, err := open(dir, "praha-1", prague, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	for i := range 300 {
+		u := newUnit(fmt.Sprint("ups-", i), "ups", time.Second)
+		l.Observe(u.poll("status", "online", "battery_status", "normal", "output_power", 40e3, "output_load", 45.0, "battery_charge", 100, "output_energy", 1e6))
+	}
+	for b.Loop() {
+		l.save(time.Now())
+	}
+	if info, err := os.Stat(filepath.Join(dir, l.day.Date+suffix)); err == nil {
+		b.ReportMetric(float64(info.Size()), "bytes")
+	}
+}

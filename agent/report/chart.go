@@ -361,6 +361,13 @@ func (c *chart) scale() (lo, hi float64) {
 	if wider := c.span - (hi - lo); wider > 0 {
 		lo, hi = lo-wider/2, hi+wider/2
 	}
+	if hi-lo <= 1e-6*max(math.Abs(lo), math.Abs(hi)) { // a constant
+		pad := max(0.5, math.Abs(hi)*1e-3)
+		hi += pad
+		if !c.zero {
+			lo -= pad
+		}
+	}
 	if c.max > 0 && hi > c.max {
 		lo, hi = lo-(hi-c.max), c.max
 	}

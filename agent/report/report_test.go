@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -531,5 +532,48 @@ func TestPeaksStay(t *testing.T) {
 	}
 	if n := strings.Count(p.Lines[0].Path, "L"); n > 4*700 {
 		t.Errorf("the line has %d corners", n)
+	}
+}
+
+// TestAnyChart: whatever the readings are, a chart can be drawn of them, and
+// its lines and ticks are numbers within a hand's breadth of the field.
+func TestAnyChart(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	began := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for range 3000 {
+		c := &chart{t: newTongue(Languages[rng.IntN(2)], prague), unit: []string{"V", "W", "s", "%", "", "Cel"}[rng.IntN(6)],
+			from: began, to: began.Add(time.Duration(rng.IntN(200000)) * time.Second), Half: rng.IntN(2) == 0, zero: rng.IntN(2) == 0}
+		if rng.IntN(3) == 0 {
+			c.max = 100
+		}
+		scale := []float64{0, 1e-12, 1e-3, 1, 230, 1e6, 1e17, -1e5}[rng.IntN(8)]
+		for i := range 1 + rng.IntN(6) {
+			l := line{name: strconv.Itoa(i), gap: int64(rng.IntN(5000))}
+			at := began.UnixMilli() - 5000
+			constant := rng.IntN(2) == 0
+			for range 1 + rng.IntN(200) {
+				at += 1 + int64(rng.IntN(3000))
+				v := scale
+				if !constant {
+					v *= rng.Float64()
+				}
+				l.times, l.values = append(l.times, at), append(l.values, v)
+			}
+			c.lines = append(c.lines, l)
+		}
+		p := c.Plot()
+		if len(p.Y) < 2 || len(p.Y) > 12 || len(p.X) > 40 {
+			t.Fatalf("%d and %d ticks of %+v", len(p.Y), len(p.X), c)
+		}
+		for _, k := range append(p.X, p.Y...) {
+			if !(k.At > -50 && k.At < 800) {
+				t.Fatalf("a tick at %v", k.At)
+			}
+		}
+		for _, l := range p.Lines {
+			if strings.Contains(l.Path, "NaN") || strings.Contains(l.Path, "Inf") {
+				t.Fatalf("%s of %+v", l.Path, c)
+			}
+		}
 	}
 }

@@ -68,13 +68,17 @@ func (s *Story) outcome(t tongue) string {
 	case r.Verdict == events.Passed:
 		return t.say(agent.Words{EN: "The test was passed.", CS: "Zkouška vyhověla."})
 	case r.Verdict == events.Failed && missed > 0:
-		return t.say(agent.Words{EN: "The test failed: %s of %s criteria were not met.", CS: "Zkouška nevyhověla: počet nesplněných kritérií je %s z %s."},
+		return t.say(agent.Words{EN: "The test failed; criteria that were not met: %s of %s.", CS: "Zkouška nevyhověla; nesplněná kritéria: %s z %s."},
 			t.number(float64(missed), 0), all)
 	case r.Verdict == events.Failed:
 		return t.say(agent.Words{EN: "The test failed.", CS: "Zkouška nevyhověla."})
 	}
 	return t.say(agent.Words{EN: "Whether the test was passed is not decided yet.", CS: "O výsledku zkoušky ještě není rozhodnuto."})
 }
+
+// wellSettled is the dip, in %, up to which a voltage that was never seen out
+// of its limits is said to have kept them. A deeper one was between two polls.
+const wellSettled = 10
 
 // generatorSentence says how a generator that took the load did.
 func generatorSentence(t tongue, r *events.Record, f events.Figure) string {
@@ -92,6 +96,7 @@ func generatorSentence(t tongue, r *events.Record, f events.Figure) string {
 		settled := figureOf(r, events.VoltageSettling, f.Device)
 		switch {
 		case settled == nil:
+		case settled.Value == 0 && dip.Value > wellSettled:
 		case settled.Value == 0:
 			out += t.say(agent.Words{EN: " and stayed within its limits", CS: " a zůstalo v mezích"})
 		default:

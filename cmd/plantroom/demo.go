@@ -210,10 +210,15 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 	short := func(d time.Duration) time.Duration {
 		return max(config.Slot, time.Duration(float64(d)/max(cmd.Speed, 1)).Round(config.Slot))
 	}
+	// And what is shorter cannot be told closer than from one poll to the next.
+	slack := time.Duration(0)
+	if cmd.Speed > 1 {
+		slack = cmd.Every
+	}
 	fmt.Fprintf(&b, "incidents: {hold: %s}\ntests:\n", short(time.Minute))
 	fmt.Fprintf(&b, "  - {id: monthly, name: Monthly blackout test, kind: blackout, device: gen-1, every: month, day: %d, at: %q,\n", now.Day(), now.Format("15:04"))
 	fmt.Fprintf(&b, "     start_within: %s, load_within: %s, carry: %s, load: 60000, frequency_within: 1, battery_left: 50}\n",
-		short(15*time.Second), short(30*time.Second), short(15*time.Minute))
+		short(15*time.Second)+slack, short(30*time.Second)+slack, max(config.Slot, short(15*time.Minute)-slack))
 	b.WriteString("limits:\n")
 	for _, id := range []string{"climate-cold-1", "climate-cold-2"} {
 		fmt.Fprintf(&b, "  - {metric: climate.temperature, device: %s, warn_low: 18, warn_high: 27, alarm_high: 32}\n", id)
