@@ -123,6 +123,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c *console) (err error) {
 		v.tell("InfluxDB", cmd.Influx+", database facility")
 	}
 	v.tell("Read one", fmt.Sprintf("plantroom read --config %s ups-a", path))
+	v.tell("Report", fmt.Sprintf("plantroom report list --config %s", path))
 
 	if cmd.For > 0 {
 		var cancel context.CancelFunc
