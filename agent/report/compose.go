@@ -676,10 +676,10 @@ func (c *composer) earlier() {
 		tab.Rows = append(tab.Rows, row)
 	}
 	title := agent.Words{EN: "Comparison with earlier tests", CS: "Porovnání s předchozími zkouškami"}
-	note := agent.Words{EN: "This test is in bold; of several devices the worst counts.", CS: "Tato zkouška je tučně; z více zařízení se počítá nejhorší."}
+	note := agent.Words{EN: "This test is in bold; of several devices the worst counts.", CS: "Tato zkouška je uvedena tučně; u více zařízení se počítá nejhorší hodnota."}
 	if c.r.Kind != "test" {
 		title = agent.Words{EN: "Comparison with earlier incidents of this kind", CS: "Porovnání s předchozími událostmi stejného druhu"}
-		note = agent.Words{EN: "This incident is in bold; of several devices the worst counts.", CS: "Tato událost je tučně; z více zařízení se počítá nejhorší."}
+		note = agent.Words{EN: "This incident is in bold; of several devices the worst counts.", CS: "Tato událost je uvedena tučně; u více zařízení se počítá nejhorší hodnota."}
 	}
 	s := c.section(title, block{Table: tab}, block{Small: true, Text: c.say(note)})
 	if charts := c.trends(all, used); len(charts) > 0 {

@@ -466,7 +466,7 @@ func (m *Month) summary(t tongue) string {
 		}
 	}
 	if lost := m.Redundancy["lost"]; lost > 0 {
-		say(agent.Words{EN: "What is to be in reserve was not for %s.", CS: "Záloha chyběla %s."}, t.duration(lost))
+		say(agent.Words{EN: "The reserve was missing for %s.", CS: "Záloha chyběla %s."}, t.duration(lost))
 	}
 	say(agent.Words{EN: "Incidents: %s.", CS: "Počet mimořádných událostí: %s."}, t.number(float64(len(m.Incidents)), 0))
 	if len(m.Tests) > 0 {

@@ -17,7 +17,7 @@ func (s *Story) summary(t tongue) string {
 		if when.IsZero() {
 			when = r.Began
 		}
-		add(agent.Words{EN: "%s was planned for %s, %s, and did not happen.", CS: "%s: plánováno na %s v %s, nekonala se."},
+		add(agent.Words{EN: "%s was planned for %s, %s, and did not happen.", CS: "%s: zkouška plánovaná na %s v %s se nekonala."},
 			t.say(r.Title), t.longDate(when), t.clock(when))
 		return strings.Join(out, " ")
 	}
@@ -39,7 +39,7 @@ func (s *Story) summary(t tongue) string {
 	}
 	out = append(out, batterySentences(t, r)...)
 	if f := worst(r, events.TimeUncooled, false); f != nil && f.Value > 0 {
-		add(agent.Words{EN: "No cooling unit ran for %s.", CS: "Žádná chladicí jednotka neběžela po dobu %s."}, t.duration(f.Value))
+		add(agent.Words{EN: "No cooling unit ran for %s.", CS: "Po dobu %s neběžela žádná chladicí jednotka."}, t.duration(f.Value))
 	}
 	if f := worst(r, events.TemperatureRise, false); f != nil && f.Value > 0 {
 		add(agent.Words{EN: "The largest rise of temperature was %s, measured by %s.", CS: "Největší oteplení bylo %s, naměřené čidlem %s."},
