@@ -462,7 +462,7 @@ func (m *Month) summary(t tongue) string {
 		if dead := m.Supply["dead"]; dead > 0 {
 			say(agent.Words{EN: "It was without power for %s.", CS: "Bez napájení byla %s."}, t.duration(dead))
 		} else {
-			say(agent.Words{EN: "It was never without power.", CS: "Bez napájení nebyla nikdy."})
+			say(agent.Words{EN: "It was never seen without power.", CS: "Výpadek napájení zátěže nebyl zjištěn."})
 		}
 	}
 	if lost := m.Redundancy["lost"]; lost > 0 {
