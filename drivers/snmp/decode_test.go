@@ -162,6 +162,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tap := tap{last: b}
 		tap.report()
+		stranger := link{address: config.SNMPAddress{Version: "2c"}, session: &gosnmp.GoSNMP{Version: gosnmp.Version2c, Community: "public"}}
+		if stranger.ours(b) && !bytes.Contains(b, []byte("public")) {
+			t.Error("an answer from elsewhere, without the community, is taken")
+		}
 		p, err := decoder.SnmpDecodePacket(bytes.Clone(b))
 		if err != nil {
 			return
