@@ -1,13 +1,18 @@
 package wall
 
 import (
+	"encoding/base64"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"plantroom/agent"
 )
@@ -169,6 +174,55 @@ func TestManyConnections(t *testing.T) {
 		answer := l.ask(t, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		if took := time.Since(began); took != 5*time.Second || !strings.HasPrefix(answer, "HTTP/1.1 503 ") {
 			t.Errorf("beside %d silent connections: %q after %v, want an answer when they are cut off after 5s", maxConns, answer, took)
+		}
+	})
+}
+
+// TestGuessing has many try passwords at the same time: they get a second each,
+// and keep nobody out whose password was right before, or who has the token.
+func TestGuessing(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		log := slog.New(slog.DiscardHandler)
+		l := newPipes()
+		s := serveOn(l, Options{Agent: agent.New(nil, nil, log), Log: log, Token: "t0ken", Users: map[string]string{"desk": string(hash)}})
+		defer s.Close()
+		ask := func(authorization string) (status string, took time.Duration) {
+			began := time.Now()
+			answer := l.ask(t, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: "+authorization+"\r\n\r\n")
+			return answer[:min(len(answer), 12)], time.Since(began)
+		}
+		basic := func(name, password string) string {
+			return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
+		}
+		if status, took := ask(basic("desk", "sesame")); status != "HTTP/1.1 200" || took > 0 {
+			t.Errorf("the right password: %s after %v", status, took)
+		}
+		began := time.Now()
+		var guesses sync.WaitGroup
+		for i := range 20 {
+			name := "desk"
+			if i%2 == 1 {
+				name = "nobody"
+			}
+			guesses.Go(func() {
+				if status, _ := ask(basic(name, fmt.Sprint("sesame", i))); status != "HTTP/1.1 401" {
+					t.Errorf("%s guesses: %s", name, status)
+				}
+			})
+		}
+		time.Sleep(time.Millisecond)
+		for _, who := range []string{basic("desk", "sesame"), "Bearer t0ken"} {
+			if status, took := ask(who); status != "HTTP/1.1 200" || took > 0 {
+				t.Errorf("%.6s meanwhile: %s after %v", who, status, took)
+			}
+		}
+		guesses.Wait()
+		if took := time.Since(began); took != 20*guessPause {
+			t.Errorf("20 wrong passwords took %v", took)
 		}
 	})
 }

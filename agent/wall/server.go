@@ -73,6 +73,7 @@ type Server struct {
 	http    *http.Server
 	address string
 	done    chan struct{}
+	guess   chan struct{} // held by who tries a password
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]bool // passwords that were right: bcrypt is slow on purpose
@@ -96,7 +97,7 @@ func serveOn(l net.Listener, o Options) *Server {
 	if o.Live == nil {
 		o.Live = NewLive(nil)
 	}
-	s := &Server{options: o, pages: newPages(o.Files), address: l.Addr().String(), done: make(chan struct{}), known: map[[sha256.Size]byte]bool{}}
+	s := &Server{options: o, pages: newPages(o.Files), address: l.Addr().String(), done: make(chan struct{}), guess: make(chan struct{}, 1), known: map[[sha256.Size]byte]bool{}}
 	s.stream = &stream{s: s, clients: map[chan []byte]bool{}}
 	s.http = &http.Server{
 		Handler:           s.handler(),
@@ -189,8 +190,7 @@ func (s *Server) allowed(r *http.Request) bool {
 		return subtle.ConstantTimeCompare([]byte(token), []byte(s.options.Token)) == 1
 	}
 	name, password, ok := r.BasicAuth()
-	hash, known := s.options.Users[name]
-	if !ok || !known {
+	if !ok {
 		return false
 	}
 	proof := sha256.Sum256([]byte(name + "\x00" + password))
@@ -200,7 +200,37 @@ func (s *Server) allowed(r *http.Request) bool {
 	if right {
 		return true
 	}
-	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
+	return s.guessed(r.Context(), name, password, proof)
+}
+
+// guessPause is how long it takes at least from one wrong password to the next.
+const guessPause = time.Second
+
+// nobody is a hash that stands for those of users that there are not, so that
+// the time an answer takes does not tell who there is.
+const nobody = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+// guessed looks whether a password is right that has not been before. One is
+// looked at at a time: a hash is slow on purpose, and whoever tries many must
+// take neither the processor from the polls nor find one soon.
+func (s *Server) guessed(ctx context.Context, name, password string, proof [sha256.Size]byte) bool {
+	select {
+	case s.guess <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { <-s.guess }()
+	hash, known := s.options.Users[name]
+	if !known {
+		hash = nobody
+	}
+	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil || !known {
+		t := time.NewTimer(guessPause)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
 		return false
 	}
 	s.mu.Lock()

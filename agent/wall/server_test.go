@@ -2,6 +2,7 @@ package wall
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
@@ -145,30 +146,34 @@ func TestWhoMayLook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, Options{Token: "t0ken", Users: map[string]string{"desk": string(hash)}})
-	bearer := func(token string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	basic := func(name, password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
 	}
-	basic := func(name, password string) func(*http.Request) {
-		return func(r *http.Request) { r.SetBasicAuth(name, password) }
-	}
-	for _, c := range []struct {
-		who  string
-		with func(*http.Request)
-		want int
-	}{
-		{"nobody", nil, 401}, {"a token", bearer("t0ken"), 200}, {"a wrong token", bearer("t0ke"), 401}, {"an empty token", bearer(""), 401},
-		{"a user", basic("desk", "sesame"), 200}, {"a user again", basic("desk", "sesame"), 200},
-		{"a wrong password", basic("desk", "sesam"), 401}, {"a stranger", basic("", ""), 401}, {"the hash", basic("desk", string(hash)), 401},
-	} {
-		if code, _ := get(t, s, "/metrics", c.with); code != c.want {
-			t.Errorf("%s: %d, want %d", c.who, code, c.want)
+	synctest.Test(t, func(t *testing.T) { // a wrong password takes a second
+		log := slog.New(slog.DiscardHandler)
+		l := newPipes()
+		s := serveOn(l, Options{Agent: agent.New(nil, nil, log), Log: log, Token: "t0ken", Users: map[string]string{"desk": string(hash)}})
+		defer s.Close()
+		for _, c := range []struct{ who, authorization, want string }{
+			{"nobody", "", "401"}, {"a token", "Bearer t0ken", "200"}, {"a wrong token", "Bearer t0ke", "401"}, {"an empty token", "Bearer ", "401"},
+			{"a user", basic("desk", "sesame"), "200"}, {"a user again", basic("desk", "sesame"), "200"},
+			{"a wrong password", basic("desk", "sesam"), "401"}, {"a stranger", basic("", ""), "401"}, {"the hash", basic("desk", string(hash)), "401"},
+		} {
+			answer := l.ask(t, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: "+c.authorization+"\r\n\r\n")
+			if !strings.HasPrefix(answer, "HTTP/1.1 "+c.want+" ") {
+				t.Errorf("%s: %.12s, want %s", c.who, answer, c.want)
+			}
 		}
-	}
+	})
+}
+
+func TestHealthForNobody(t *testing.T) {
+	s := serve(t, Options{Token: "t0ken"})
 	if code, text := get(t, s, "/healthz", nil); code != 200 || text != "{\"status\":\"ok\"}\n" {
 		t.Errorf("healthz for nobody: %d %s", code, text)
 	}
-	if _, text := get(t, s, "/healthz", bearer("t0ken")); !strings.Contains(text, `"outputs"`) {
+	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer t0ken") }
+	if _, text := get(t, s, "/healthz", bearer); !strings.Contains(text, `"outputs"`) {
 		t.Errorf("healthz for who may look: %s", text)
 	}
 }
