@@ -27,6 +27,8 @@
 //
 //   - A reading that is Bad, Suspect, unknown or missing neither begins nor ends
 //     an event of its point. Where it goes on for three polls, that is an event.
+//   - What begins ever again is one event after a while (flurry), and the folder
+//     has at most a gigabyte: the oldest goes.
 //   - An event, and what it has become, is in the operating system before it is
 //     announced, and on the disk within a second or so (see journal). After a
 //     kill the incident that was under way goes on under its ID.

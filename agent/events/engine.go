@@ -65,7 +65,9 @@ type Engine struct {
 
 	pressed time.Time // when it was looked last for what is to be escalated
 
-	incidents []*incident  // under way, or still watched
+	incidents []*incident // under way, or still watched
+	flurries  map[eventKey]flurry
+	lulls     int          // events that are over for the moment
 	waiting   []*happening // causes that may follow from something that was not polled yet
 	tests     schedule
 	path      agent.Path
@@ -87,8 +89,10 @@ type happening struct {
 	meaning  meaning
 	incident *incident // that it is a part of; nil for none
 
-	until       time.Time // while it waits for what it follows from
-	provisional bool      // and calls nobody meanwhile
+	comesAndGoes bool
+	lull         time.Time // when it was over last, of one that comes and goes; zero while it is not
+	until        time.Time // while it waits for what it follows from
+	provisional  bool      // and calls nobody meanwhile
 }
 
 // keptEvents is how many events are held in memory to be asked for.
@@ -104,7 +108,7 @@ func Open(o Options) (*Engine, error) {
 	e := &Engine{
 		options: o, tag: tagOf(o.Agent), devices: map[string]*device{},
 		active: map[eventKey]*happening{}, byID: map[string]*happening{}, graph: newGraph(nil),
-		told:  map[eventKey]time.Time{},
+		told: map[eventKey]time.Time{}, flurries: map[eventKey]flurry{},
 		tests: schedule{since: map[string]time.Time{}, done: map[string]time.Time{}},
 	}
 	if err := e.openJournal(); err != nil {
@@ -135,10 +139,10 @@ func (e *Engine) Configure(s Setup) {
 	clear(e.devices) // their points are looked at anew: limits may have changed
 	for _, h := range e.active {
 		if d := h.event.Device; d != "" && !there[d] && h.event.Class != "agent" && h.event.Class != "site" {
-			e.end(h, e.now)
+			e.endNow(h, e.now)
 		}
 		if h.event.Metric == "verdict" && h.event.Kind == "test" && e.tests.plan(h.event.Channel) == nil {
-			e.end(h, e.now)
+			e.endNow(h, e.now)
 		}
 	}
 	e.mu.Unlock()
@@ -404,6 +408,11 @@ func (e *Engine) newID() string {
 // begin makes an event, finds what it is a part of, and announces it. One that
 // has ended already is not kept among those that last.
 func (e *Engine) begin(ev agent.Event, m meaning) *happening {
+	if ev.Active() {
+		if h := e.again(&ev); h != nil {
+			return h
+		}
+	}
 	ev.ID = e.newID()
 	h := &happening{event: ev, severity: ev.Severity, meaning: m}
 	if ev.Active() {
@@ -414,8 +423,15 @@ func (e *Engine) begin(ev agent.Event, m meaning) *happening {
 	return h
 }
 
-// end ends an event that lasts.
+// end ends an event that lasts, unless it comes and goes.
 func (e *Engine) end(h *happening, at time.Time) {
+	if !e.lull(h, at) {
+		e.endNow(h, at)
+	}
+}
+
+// endNow ends an event that lasts.
+func (e *Engine) endNow(h *happening, at time.Time) {
 	if at.Before(h.event.Began) {
 		at = h.event.Began
 	}

@@ -571,3 +571,72 @@ func TestMonths(t *testing.T) {
 		t.Errorf("%d events in January, %v", len(all), err)
 	}
 }
+
+// TestFlurry: what begins again and again is one event after a while, and ends
+// when it has been over for ten minutes.
+func TestFlurry(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	for range 100 {
+		p.now("sensor", "door=open")
+		p.now("sensor", "door=closed")
+	}
+	if n := len(p.lines()); n != flurrySize {
+		t.Errorf("%d events of a door that opened a hundred times, want %d", n, flurrySize)
+	}
+	if n := len(p.told); n != 2*flurrySize {
+		t.Errorf("told %d times, want %d", n, 2*flurrySize)
+	}
+	over := p.at - time.Second
+	for p.at < over+lullTime+2*time.Second {
+		p.now("sensor", "door=closed")
+	}
+	lines := p.lines()
+	if want := fmt.Sprintf("58..%v info Sensor: the door is open (comes and goes)", over.Seconds()); lines[len(lines)-1] != want {
+		t.Errorf("the last is %s, want %s", lines[len(lines)-1], want)
+	}
+	p.now("sensor", "door=open")
+	p.now("sensor", "door=closed")
+	if lines := p.lines(); len(lines) != flurrySize+1 || strings.Contains(lines[flurrySize], "comes and goes") {
+		t.Errorf("afterwards: %s", lines[len(lines)-1])
+	}
+}
+
+// TestSilentTogether: devices that fall silent together are one incident, but
+// where the mains have failed it is of these.
+func TestSilentTogether(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(1)
+	for range 4 {
+		for _, id := range []string{"ups", "gen", "cooler", "pdu"} {
+			p.say(id, "")
+		}
+		p.at += time.Second
+	}
+	p.well(70)
+	p.say("pdu", "breaker=closed")
+	var own []string
+	for _, line := range p.lines() {
+		if !strings.Contains(line, "<") {
+			own = append(own, line)
+		} else if !strings.HasSuffix(line, "does not answer < Devices do not answer: Cooler does not answer") {
+			t.Errorf("%s", line)
+		}
+	}
+	if diff := cmp.Diff([]string{"1.. warning Devices do not answer: Cooler does not answer"}, own); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	p = newPlant(t, Options{}, nil)
+	p.well(1)
+	p.dead(1)
+	for range 4 {
+		for _, id := range []string{"ups", "gen", "cooler"} {
+			p.say(id, "")
+		}
+		p.at += time.Second
+	}
+	for _, line := range p.lines() {
+		if strings.Contains(line, "not answer") && !strings.HasSuffix(line, "< Mains failure: Main switchboard has no voltage") {
+			t.Errorf("%s", line)
+		}
+	}
+}

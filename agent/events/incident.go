@@ -83,6 +83,9 @@ func (e *Engine) place(h *happening) {
 		}
 		inc = e.openIncident(h)
 	}
+	if inc.Domain == silence {
+		h.meaning = unheard
+	}
 	e.join(inc, h)
 }
 
@@ -156,16 +159,45 @@ func (e *Engine) incidentFor(h *happening) *incident {
 // follows reports whether an event is a consequence of an incident, by what
 // both are about and where.
 func (e *Engine) follows(inc *incident, h *happening) bool {
-	if h.event.Device != "" && inc.Device != "" && !e.graph.related(inc.Device, h.event.Device) {
+	if inc.Domain != silence && h.event.Device != "" && inc.Device != "" && !e.graph.related(inc.Device, h.event.Device) {
 		return false
 	}
 	switch inc.Domain {
+	case silence: // what they are reached over need not be what feeds them
+		return h.meaning.domain == silence
 	case power: // without power nothing cools, and what is not fed does not answer
 		return h.meaning.domain == power || h.meaning.domain == cooling || h.meaning.domain == silence
 	default:
 		return h.meaning.domain == inc.Domain
 	}
 }
+
+// mute makes devices that fall silent together one incident.
+func (e *Engine) mute(h *happening) {
+	if h.incident != nil {
+		return
+	}
+	var together []*happening
+	for _, other := range e.active {
+		if other.meaning.domain == silence && other.incident == nil && h.event.Began.Sub(other.event.Began) <= belated {
+			together = append(together, other)
+		}
+	}
+	if len(together) < silentTogether {
+		return
+	}
+	for _, other := range together {
+		other.meaning = unheard
+	}
+	e.place(h)
+	e.update(h)
+}
+
+// silentTogether is how many devices must fall silent within half a minute for
+// that to be one incident: what they are reached over is broken.
+const silentTogether = 3
+
+var unheard = meaning{silence, 1, false, agent.Words{EN: "Devices do not answer", CS: "Zařízení neodpovídají"}, false}
 
 // openIncident makes the incident, or the planned test, that an event is the
 // first sign of.
@@ -353,6 +385,7 @@ func (e *Engine) tick() {
 		}
 	}
 	e.settle()
+	e.calmDown()
 	e.forgetTraps()
 	e.escalate()
 	e.dueTests()

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -173,7 +176,6 @@ func (k *keeper) conclude(inc *incident) {
 	if r.Kind == "test" {
 		r.judge(inc.Spec)
 	}
-	series := r.Series
 	r.Series = nil
 
 	e.mu.Lock()
@@ -186,11 +188,63 @@ func (k *keeper) conclude(inc *incident) {
 	r = e.snapshot(inc)
 	e.mu.Unlock()
 	k.put(r)
-	if dir != "" && !r.Watched.IsZero() && len(series) > 0 {
-		if err := compress(dir, r.ID); err != nil {
-			e.options.Log.Error("the readings of an incident stay as large as they are", "incident", r.ID, "err", err)
+	if dir == "" || r.Watched.IsZero() {
+		return
+	}
+	if err := compress(dir, r.ID); err != nil {
+		e.options.Log.Error("the readings of an incident stay as large as they are", "incident", r.ID, "err", err)
+	}
+	gone, err := prune(dir, folderLimit)
+	if err != nil {
+		e.options.Log.Error("old events cannot be removed", "err", err)
+	}
+	if len(gone) > 0 {
+		e.options.Log.Info("the oldest of what happened is removed, the folder is full", "files", len(gone), "to", gone[len(gone)-1])
+	}
+}
+
+// folderLimit bounds the folder, in bytes: the box has other uses for its disk.
+const folderLimit = 1 << 30
+
+// prune removes the oldest files of a folder of events until it has no more
+// than limit bytes: readings first, then records, then what happened, but for
+// the last two months. It returns what it removed.
+func prune(dir string, limit int64) (gone []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	size := map[string]int64{}
+	total := int64(0)
+	var readings, records, months []string // their names sort by age
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue // just removed
+		}
+		name := e.Name()
+		size[name] = info.Size()
+		total += info.Size()
+		switch {
+		case strings.HasSuffix(name, compressedSuffix):
+			readings = append(readings, name)
+		case strings.HasSuffix(name, recordSuffix):
+			records = append(records, name)
+		case strings.HasSuffix(name, journalSuffix):
+			months = append(months, name)
 		}
 	}
+	for _, name := range slices.Concat(readings, records, months[:max(0, len(months)-2)]) {
+		if total <= limit {
+			break
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return gone, err
+		}
+		total -= size[name]
+		gone = append(gone, name)
+	}
+	return gone, nil
 }
 
 // pronounce says how a test ended. Engine.mu is held.

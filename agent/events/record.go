@@ -34,7 +34,7 @@ type Record struct {
 	ID     string      `json:"id"`     // of its event
 	Site   string      `json:"site"`   // the site's name
 	Kind   string      `json:"kind"`   // incident or test
-	Domain string      `json:"domain"` // power, cooling or safety
+	Domain string      `json:"domain"` // power, cooling, safety or silence; "" for a manual test
 	Title  agent.Words `json:"title"`  // a few words: mains failure
 	Cause  agent.Words `json:"cause"`  // one sentence: what it began with
 	// Device is what the cause was seen at, "" for none.

@@ -117,3 +117,26 @@ func TestDiskFull(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPrune: the oldest goes first, readings before records before months.
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	all := []string{"2026-09.events", "2026-10.events", "2026-11.events", "20260901-080000-aa001.readings.gz", "20260901-080000-aa001.record.json",
+		"20261101-080000-aa001.readings.gz", "20261101-080000-aa001.record.json", "20261102-080000-aa001.readings"}
+	for _, name := range all {
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 100), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		limit int64
+		gone  string
+	}{
+		{800, ""}, {799, all[3]}, {600, all[5]}, {450, all[4] + " " + all[6]}, {0, all[0]}, {0, ""},
+	} {
+		gone, err := prune(dir, test.limit)
+		if got := strings.Join(gone, " "); err != nil || got != test.gone {
+			t.Errorf("down to %d bytes: removed %q, %v; want %q", test.limit, got, err, test.gone)
+		}
+	}
+}

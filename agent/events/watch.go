@@ -152,13 +152,13 @@ func (e *Engine) bound(c *cell, b *bounds) {
 			c.limit.seen = c.limit.is
 		}
 	case beyond != nil:
-		e.end(beyond, e.now)
+		e.endNow(beyond, e.now)
 	}
 	switch {
 	case b != nil && b.rated():
 		c.rate = &rated{bounds: b, event: moving}
 	case moving != nil:
-		e.end(moving, e.now)
+		e.endNow(moving, e.now)
 	}
 }
 
@@ -240,6 +240,7 @@ func (e *Engine) presence(d *device, p *agent.Poll, at time.Time) {
 			Text: say(agent.Words{EN: "%s does not answer", CS: "%s neodpovídá"}, d.Name)}
 		describe(&ev, d.Device)
 		d.silent = e.begin(ev, meaning{domain: silence})
+		e.mute(d.silent)
 	}
 }
 
