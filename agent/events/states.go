@@ -218,7 +218,7 @@ func rulesOf(m *agent.Metric, class string) []*stateRule {
 // its own.
 func deviceAlarm(m *agent.Metric, class string) *stateRule {
 	r := &stateRule{class: class, metric: m.Name, severity: agent.Warning, meaning: meaning{domain: domainOf(class)},
-		text: agent.Words{EN: "%s reports: " + plainWords(m.Name), CS: "%s hlásí: " + plainWords(m.Name)}}
+		text: say(agent.Words{EN: "%%s reports: %s", CS: "%%s hlásí: %s"}, named(m.Name))}
 	for _, w := range graveWords {
 		if strings.Contains(m.Name, w) {
 			r.severity = agent.Alarm

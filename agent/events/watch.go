@@ -210,9 +210,8 @@ func (e *Engine) except(c *cell, limit *bounds) {
 			if c.rules == nil {
 				c.rules = make([]*stateRule, len(m.States))
 			}
-			word := strings.ReplaceAll(w, "_", " ")
 			r := stateRule{words: []string{w}, meaning: meaning{domain: domainOf(d.Class)},
-				text: say(agent.Words{EN: "%%s: %s is %s", CS: "%%s: %s je %s"}, named(m.Name), word)}
+				text: say(agent.Words{EN: "%%s: %s is %s", CS: "%%s: %s: %s"}, named(m.Name), named(w))}
 			if was := c.rules[code]; was != nil {
 				r = *was
 			}

@@ -72,6 +72,8 @@ var czech = map[string]string{
 	"outdoor temperature": "venkovní teplota", "supply water temperature": "teplota přívodní vody",
 	"return water temperature": "teplota vratné vody", "filter pressure": "tlaková ztráta filtru", "cooling power": "chladicí výkon",
 	"power": "příkon", "memory": "paměť", "clock offset": "posun hodin", "queue age": "stáří fronty", "sink up": "spojení výstupu",
+	"contact": "kontakt", "contact alarm": "alarm kontaktu", "door": "dveře", "outlet state": "zásuvka", "breaker": "jistič", "smoke": "kouř", "water leak": "únik vody",
+	"open": "otevřeno", "closed": "sepnuto", "on": "zapnuto", "off": "vypnuto", "wet": "mokro", "mode": "režim",
 	"mains voltage": "napětí sítě", "mains frequency": "frekvence sítě",
 
 	"general error": "souhrnná porucha", "general alarm": "souhrnný alarm", "general fault": "souhrnná porucha", "fault": "porucha",

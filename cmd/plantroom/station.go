@@ -38,6 +38,7 @@ type station struct {
 	plan    *drivers.Plan
 	outputs []*output
 	queues  config.Queue // what the queues were opened with
+	state   string       // the folder that the rest was
 	trends  *trend.Store
 	ledger  *ledger.Ledger // nil for none
 	live    *wall.Live
@@ -87,7 +88,7 @@ type (
 // newStation makes the agent of a site, opens its queues and starts the
 // embedded broker where there is one. Nothing is polled yet.
 func newStation(site *config.Site, log *slog.Logger) (*station, error) {
-	s := &station{log: log, queues: site.Queue}
+	s := &station{log: log, queues: site.Queue, state: site.State}
 	outputs, err := s.make(site)
 	if err != nil {
 		return nil, err
@@ -300,6 +301,9 @@ func (s *station) apply(site *config.Site) error {
 	if site.Queue != s.queues {
 		s.log.Warn("the queue's settings take effect at the next start")
 	}
+	if site.State != s.state {
+		s.log.Warn("the state folder takes effect at the next start")
+	}
 	made, err := s.make(site)
 	if err != nil {
 		return err
@@ -317,8 +321,8 @@ func (s *station) apply(site *config.Site) error {
 	})
 	s.plan = drivers.Build(site, s.plan, s.log)
 	s.power.Apply(s.devices(site), nodes(site))
-	s.events.Configure(s.setup(site))
 	err = s.agent.Apply(s.plan.Buses(), outlets(made))
+	s.events.Configure(s.setup(site)) // now that nobody polls what is gone
 	s.outputs = made
 	for _, o := range gone {
 		s.closeOutput(o)

@@ -1,0 +1,91 @@
+package events
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"plantroom/agent"
+	"plantroom/config"
+)
+
+// TestWords: whatever happens has words in both languages, with a place for
+// the name of what it happened to.
+func TestWords(t *testing.T) {
+	for _, r := range states {
+		for _, text := range []string{r.text.EN, r.text.CS} {
+			if strings.Count(text, "%s") != 1 || strings.Count(text, "%") != 1 {
+				t.Errorf("%s %s %v: %q", r.class, r.metric, r.words, text)
+			}
+		}
+		if r.meaning.rank > 0 && (r.meaning.title.EN == "" || r.meaning.title.CS == "") {
+			t.Errorf("%s %s %v is a cause without a title", r.class, r.metric, r.words)
+		}
+		class := r.class
+		if class == "*" {
+			class = "ups"
+		}
+		m := config.Lookup(class, r.metric)
+		for _, own := range []*agent.Metric{supplyMetric, carriesMetric, sourceMetric} {
+			if own.Name == r.metric && class != "site" {
+				m = own
+			}
+		}
+		for _, w := range r.words {
+			if m == nil || !slices.Contains(m.States, w) {
+				t.Errorf("%s %s is never %s", r.class, r.metric, w)
+			}
+		}
+	}
+	for _, l := range config.UsualLimits() {
+		if w := named(l.Metric); w.CS == w.EN {
+			t.Errorf("%s has no Czech name", l.Metric)
+		}
+	}
+	for name, w := range figureWords {
+		if w.EN == "" || w.CS == "" {
+			t.Errorf("the figure %s has no words", name)
+		}
+	}
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles {
+		var metrics []*agent.Metric
+		if p.SNMP != nil {
+			for i := range p.SNMP.Points {
+				metrics = append(metrics, p.SNMP.Points[i].Metric)
+			}
+		}
+		if p.Modbus != nil {
+			for i := range p.Modbus.Points {
+				metrics = append(metrics, p.Modbus.Points[i].Metric)
+			}
+		}
+		for _, m := range metrics {
+			for code, r := range rulesOf(m, p.Class) {
+				if r != nil && strings.HasPrefix(m.Name, "x_") && czech[plainWords(m.Name)] == "" {
+					t.Errorf("%s: %s, which can be %s, has no Czech name", p.Name, m.Name, m.States[code])
+				}
+			}
+		}
+	}
+}
+
+// TestQuantity: numbers as people write them.
+func TestQuantity(t *testing.T) {
+	for _, test := range []struct {
+		v      float64
+		unit   string
+		en, cs string
+	}{
+		{33.24, "Cel", "33.2 °C", "33,2 °C"}, {86850.6, "W", "86.9 kW", "86,9 kW"}, {917, "s", "15.3 min", "15,3 min"}, {7, "s", "7 s", "7 s"},
+		{0.564, "%", "0.56 %", "0,56 %"}, {100, "%", "100 %", "100 %"}, {0, "K", "0 K", "0 K"}, {-40.5, "Cel", "-40.5 °C", "-40,5 °C"},
+		{1500, "{rpm}", "1500 rpm", "1500 rpm"}, {2, "", "2", "2"}, {1e6, "By", "1 MB", "1 MB"}, {230.04, "V", "230 V", "230 V"},
+	} {
+		if q := quantity(test.v, test.unit); q.EN != test.en || q.CS != test.cs {
+			t.Errorf("%g %s: %q, %q; want %q, %q", test.v, test.unit, q.EN, q.CS, test.en, test.cs)
+		}
+	}
+}
