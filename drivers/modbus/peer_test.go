@@ -188,6 +188,48 @@ func TestModbusSecurity(t *testing.T) {
 	good()
 }
 
+// TestModbusSecurityOverABadNetwork has a TLS connection go silent, be cut and
+// carry what nobody sent: each time another one is made, as soon as one can be.
+func TestModbusSecurityOverABadNetwork(t *testing.T) {
+	t.Parallel()
+	port, dir := peer.TCPPort(t), peer.Certificates(t)
+	pymodbus(t, peer.Listening("127.0.0.1:"+port), "tls:"+dir, port, "3")
+	proxy := peer.StartTCPProxy(t, "127.0.0.1:"+port, 1)
+	secure, err := config.ReadTLS(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: proxy.Addr, TLS: secure}, slog.New(slog.DiscardHandler)), 3, peerProfile(), 500*time.Millisecond)
+	defer s.Close()
+	good := func() bool {
+		rs, err := s.Poll(t.Context(), nil)
+		return err == nil && slices.Equal(show(rs), peerReadings(3))
+	}
+	peer.Until(t, "a poll", good)
+	for _, trouble := range []peer.Trouble{peer.Loss, peer.Cut, peer.Garbage} {
+		proxy.Set(trouble)
+		peer.Until(t, fmt.Sprintf("trouble %d", trouble), func() bool {
+			rs, err := s.Poll(t.Context(), nil)
+			if err == nil && !slices.Equal(show(rs), peerReadings(3)) {
+				t.Errorf("trouble %d: %q", trouble, show(rs))
+			}
+			return err != nil
+		})
+		for range 3 {
+			s.Poll(t.Context(), nil)
+		}
+		proxy.Set(peer.None)
+		peer.Until(t, "a poll after the trouble", good)
+		lines := s.wire.lines
+		if !good() || s.wire.lines != lines {
+			t.Errorf("trouble %d: another connection is made though there is one", trouble)
+		}
+	}
+	if s.wire.lines < 3 {
+		t.Errorf("%d connections", s.wire.lines)
+	}
+}
+
 // A far side that takes the connection and says nothing to the handshake costs
 // one timeout, and is let go.
 func TestHandshakeThatNeverEnds(t *testing.T) {
