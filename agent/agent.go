@@ -72,7 +72,8 @@ func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
 
 // Observe has f called with every poll, by the goroutine of its bus and before
 // the poll is delivered: f is to be quick, must be safe for concurrent use and
-// keeps nothing of the poll's readings. Observe is called before Run.
+// keeps nothing of the poll's readings. The poll's time is what the clock says,
+// also while that is not set (see HoldBefore). Observe is called before Run.
 func (a *Agent) Observe(f func(*Poll)) { a.observers = append(a.observers, f) }
 
 // HoldBefore says since when the wall clock can be right. While it is before
