@@ -39,7 +39,7 @@ func newClient(a config.SNMPAddress, most int, timeout time.Duration) client {
 		most = hardMaxOIDs
 	}
 	return client{
-		link:   link{address: a, timeout: timeout},
+		link:   link{address: a, timeout: timeout, connect: (*gosnmp.GoSNMP).Connect},
 		most:   most,
 		width:  most,
 		noBulk: a.Version == "1",

@@ -22,7 +22,8 @@ import (
 type link struct {
 	address config.SNMPAddress
 	timeout time.Duration
-	session *gosnmp.GoSNMP // nil: to be made
+	connect func(*gosnmp.GoSNMP) error // makes its socket
+	session *gosnmp.GoSNMP             // nil: to be made
 	tap     tap
 	sent    int // requests, retries left out
 
@@ -130,12 +131,12 @@ func (l *link) open(ctx context.Context) error {
 		session.Target, _, _ = net.SplitHostPort(l.remote.String())
 		session.UseUnconnectedUDPSocket = true
 	}
-	if err := session.Connect(); err != nil {
+	if err := l.connect(session); err != nil {
 		return err
 	}
 	l.tap = tap{Conn: session.Conn, keep: session.Version == gosnmp.Version3}
-	if l.anySource {
-		l.tap.Conn = &openSocket{UDPConn: session.Conn.(*net.UDPConn), to: l.remote, ours: l.ours, elsewhere: &l.tap.elsewhere}
+	if socket, ok := session.Conn.(*net.UDPConn); ok && l.anySource {
+		l.tap.Conn = &openSocket{UDPConn: socket, to: l.remote, ours: l.ours, elsewhere: &l.tap.elsewhere}
 	} else {
 		l.remote = session.Conn.RemoteAddr()
 	}
