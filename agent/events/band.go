@@ -1,6 +1,10 @@
 package events
 
-import "plantroom/agent"
+import (
+	"math"
+
+	"plantroom/agent"
+)
 
 // Band returns the values of a point between which there is no warning;
 // infinite where there is no bound.
@@ -10,5 +14,5 @@ func (e *Engine) Band(p *agent.Point) (low, high float64) {
 	if b := e.limits.bounds(p); b != nil {
 		return b.lows[0], b.highs[0]
 	}
-	return -Unbounded, Unbounded
+	return math.Inf(-1), math.Inf(1)
 }

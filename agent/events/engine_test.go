@@ -3,6 +3,7 @@ package events
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -239,6 +240,25 @@ func TestSwitchOnItsWay(t *testing.T) {
 	)
 }
 
+// TestBoardBetweenPhases: a meter that knows voltages between phases only tells
+// of dead mains too, and one whose phases are not all read does not.
+func TestBoardBetweenPhases(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("msb", "voltage/L1-L2=400 voltage/L2-L3=400 voltage/L3-L1=400")
+	p.now("msb", "voltage/L1-L2=0 voltage/L2-L3=bad voltage/L3-L1=0")
+	p.now("msb", "voltage/L1-L2=0 voltage/L2-L3=400 voltage/L3-L1=0")
+	p.now("msb", "voltage/L1-L2=0 voltage/L2-L3=0 voltage/L3-L1=0")
+	p.now("mains-2", "voltage/L1=230 voltage/L1-L2=400")
+	p.now("mains-2", "voltage/L1=0 voltage/L1-L2=400")
+	p.want(
+		"2..3 alarm Main switchboard has lost a phase < Mains failure: Main switchboard has no voltage",
+		"2.. alarm Mains failure: Main switchboard has no voltage",
+		"3.. alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"5.. alarm Other mains has no voltage < Mains failure: Other mains has no voltage",
+		"5.. alarm Mains failure: Other mains has no voltage",
+	)
+}
+
 // TestLimits: bounds with their hysteresis, delays and rates, by how
 // particular they are.
 func TestLimits(t *testing.T) {
@@ -262,7 +282,7 @@ func TestLimits(t *testing.T) {
 			"31 bad ?20 - 20",
 			[]string{"0..4 warning UPS: battery charge 31 %, above 30 %"}},
 		{"a device before a label before all", []Limit{
-			{Device: "ups", AlarmHigh: &Unbounded, WarnHigh: number(70)},
+			{Device: "ups", AlarmHigh: number(math.Inf(1)), WarnHigh: number(70)},
 			{Labels: map[string]string{"room": "hall"}, WarnHigh: number(60), AlarmHigh: number(80)},
 			{WarnHigh: number(10)}},
 			"65 75 85",

@@ -21,7 +21,7 @@ type Limit struct {
 
 	Off bool // no event at all, unless a more particular one sets a bound again
 
-	// Bounds, in the metric's unit. Set to Unbounded they take one away.
+	// Bounds, in the metric's unit. An infinite one takes one away.
 	WarnHigh, AlarmHigh, WarnLow, AlarmLow *float64
 	// WarnRate and AlarmRate bound how fast the value may rise or fall: in the
 	// metric's unit a minute, measured over RateOver (a minute).
@@ -34,9 +34,6 @@ type Limit struct {
 
 	WarnOn, AlarmOn []string // of a state: words that are an event
 }
-
-// Unbounded as a bound is none.
-var Unbounded = math.Inf(1)
 
 // specific orders limits by how particular they are.
 func (l *Limit) specific() int {
@@ -134,7 +131,7 @@ func (x *limitIndex) bounds(p *agent.Point) *bounds {
 		set(&b.clear, l.ClearDelay)
 		set(&b.over, l.RateOver)
 		for i, low := range []*float64{l.WarnLow, l.AlarmLow} {
-			if set(&b.lows[i], low); low != nil && *low == Unbounded {
+			if set(&b.lows[i], low); low != nil && math.IsInf(*low, 0) {
 				b.lows[i] = math.Inf(-1)
 			}
 		}

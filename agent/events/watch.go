@@ -22,6 +22,7 @@ type device struct {
 	alarmsSince time.Time // since when it is not 0; zero while it is
 
 	phases   []*cell   // voltages to neutral of a switchboard
+	pairs    []*cell   // and between phases, for where those are all it says
 	supply   *cell     // of a switchboard
 	supplied time.Time // when that was read last
 	carrying *cell     // of a generator
@@ -122,8 +123,13 @@ func (e *Engine) newCell(d *device, p *agent.Point) *cell {
 	switch {
 	case m.Name == "alarms_active":
 		d.alarms = c
-	case m.Class == "switchboard" && d.Class == m.Class && m.Name == "voltage" && toNeutral(p.Channel):
-		d.phases = append(d.phases, c)
+	case m.Class == "switchboard" && d.Class == m.Class && m.Name == "voltage":
+		switch {
+		case toNeutral(p.Channel):
+			d.phases = append(d.phases, c)
+		case p.Channel == "L1-L2" || p.Channel == "L2-L3" || p.Channel == "L3-L1":
+			d.pairs = append(d.pairs, c)
+		}
 	}
 	if c.rules != nil || c.limit != nil || c.rate != nil || class == "climate" {
 		d.watch = append(d.watch, c)
@@ -445,9 +451,13 @@ const livePower = 1000
 // derive judges what takes several readings of a poll.
 func (e *Engine) derive(d *device, at time.Time) {
 	switch {
-	case d.supply != nil && len(d.phases) > 0:
+	case d.supply != nil && len(d.phases)+len(d.pairs) > 0:
+		conductors := d.phases
+		if len(conductors) == 0 {
+			conductors = d.pairs
+		}
 		least, most, n := 0.0, 0.0, 0
-		for _, c := range d.phases {
+		for _, c := range conductors {
 			if c.seen != d.polls {
 				continue
 			}
@@ -456,7 +466,7 @@ func (e *Engine) derive(d *device, at time.Time) {
 			}
 			least, most = min(least, c.value), max(most, c.value)
 		}
-		if n < len(d.phases) {
+		if n < len(conductors) {
 			return // what is missing may be what is live
 		}
 		word := "live"
