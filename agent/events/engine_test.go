@@ -407,6 +407,34 @@ func TestIncident(t *testing.T) {
 	)
 }
 
+// TestCoolingStops: a unit that stops may have lost its supply, which is seen
+// seconds later; alone it is an incident of cooling.
+func TestCoolingStops(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(1)
+	for range 3 {
+		p.now("cooler", "status=off")
+	}
+	p.dead(1)
+	p.well(70)
+	for range 5 {
+		p.now("cooler", "status=off")
+	}
+	p.well(1)
+	for range 12 {
+		p.now("cooler", "status=off")
+	}
+	p.want(
+		"1..5 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
+		"4..5 alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"4..5 alarm Mains failure: Main switchboard has no voltage",
+		"4..5 alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"75..80 warning Cooler has stopped",
+		"81.. warning Cooler has stopped < Cooling failure: Cooler has stopped",
+		"81.. warning Cooling failure: Cooler has stopped",
+	)
+}
+
 // TestPathKeepsOpen: while the building stands on a generator its incident
 // lasts, whatever the devices say; and redundancy that is lost is an event.
 func TestPathKeepsOpen(t *testing.T) {
@@ -560,6 +588,18 @@ func TestIDs(t *testing.T) {
 	}
 	if want := "20261105-000001-" + tagOf("edge-1") + "502"; last != want {
 		t.Errorf("the last of 2500 in a second is %s, want %s", last, want)
+	}
+	// Also after a restart within the same second.
+	p := newPlant(t, Options{Dir: t.TempDir()}, nil)
+	p.say("sensor", "door=open")
+	p.open(Options{Dir: p.e.options.Dir})
+	p.say("sensor", "door=open smoke=alarm")
+	ids := map[string]bool{}
+	for _, e := range p.e.Events(agent.EventQuery{}) {
+		ids[e.ID] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("%d IDs of a door, smoke and its incident", len(ids))
 	}
 	if tagOf("edge-1") == tagOf("edge-2") {
 		t.Error("two agents have the same tag")

@@ -170,6 +170,16 @@ temperature_rise aisle 7.5 at 14
 	}
 }
 
+// TestBeforeIncident: what began well before an incident is no part of it.
+func TestBeforeIncident(t *testing.T) {
+	r := recordOf(t, "ups status on_battery*3 online*37 on_battery*5 online", "ups battery_charge 100*46")
+	r.Began = zero.Add(20 * time.Second)
+	r.measure()
+	if f := r.figure(TimeOnBattery, "ups"); f == nil || f.Value != 5 {
+		t.Errorf("on battery: %+v, want 5 s", f)
+	}
+}
+
 // TestTransitions: what changed, unknown states left out.
 func TestTransitions(t *testing.T) {
 	r := recordOf(t, "ups status online*10 unknown on_battery*2 online", "ups up 1*11 0*2 1", "ups battery_charge 100 99 98")
