@@ -53,6 +53,8 @@ func (n *Network) Site(f *agent.Figures) {
 	case !mains.ok && !generated.ok || !it.ok:
 	case n.onBattery(e):
 		add("pue", opt{}, errors.New("a UPS is on battery"))
+	case mains.v+generated.v < it.v: // as while a rectifier takes over from the battery
+		add("pue", opt{}, errors.New("less comes in than the load takes: a battery gives the rest"))
 	case it.v > 0:
 		add("pue", some((mains.v+generated.v)/it.v), nil)
 	}
