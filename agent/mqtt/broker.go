@@ -7,7 +7,6 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
-	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
 // retainedLimit is how many retained messages a client gets when it subscribes;
@@ -21,7 +20,7 @@ const tenYears = 10 * 365 * 24 * 60 * 60
 // A Broker is an MQTT broker within the agent, for a site that has none.
 type Broker struct {
 	server *mochi.Server
-	tcp    *listeners.TCP
+	tcp    *sessions
 }
 
 // Listen starts a broker at a TCP address, host:port; port 0 takes a free one.
@@ -47,7 +46,10 @@ func Listen(address, username, password string, log *slog.Logger) (*Broker, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{server: server, tcp: listeners.NewTCP(listeners.Config{ID: "tcp", Address: address})}
+	b := &Broker{server: server, tcp: newSessions(address)}
+	if err := server.AddHook(&takeover{server: server, sessions: b.tcp}, nil); err != nil {
+		return nil, err
+	}
 	if err := server.AddListener(b.tcp); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

@@ -615,6 +615,44 @@ func BenchmarkAppend60(b *testing.B) {
 	}
 }
 
+// TestSameIDAtOnce: of many clients that take each other's id at the same moment
+// one stays, and none outlives the broker.
+func TestSameIDAtOnce(t *testing.T) {
+	b, err := Listen("127.0.0.1:0", "", "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// CONNECT, MQTT 3.1.1, a clean session, no keep-alive, client id "same".
+	hello := "\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04same"
+	const clients = 100
+	ended := make(chan error, clients)
+	for range clients {
+		go func() {
+			conn, err := net.Dial("tcp", b.Addr())
+			if err == nil {
+				_, err = io.WriteString(conn, hello)
+				io.Copy(io.Discard, conn)
+				conn.Close()
+			}
+			ended <- err
+		}()
+	}
+	for range clients - 1 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	select {
+	case <-ended:
+		t.Error("no client stayed")
+	default:
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	<-ended
+}
+
 // TestTakeover: another client of the same id and the sink throw each other out.
 // The sink says what is wrong, tries ever less often, and when the other is
 // gone the broker has the newest state, and an agent that is online.
