@@ -172,7 +172,7 @@ func open(dir, site string, zone *time.Location, log *slog.Logger) (*Ledger, err
 	if err := l.resume(now); err != nil {
 		return nil, err
 	}
-	l.prune(now)
+	l.prune()
 	go l.run()
 	return l, nil
 }
@@ -319,18 +319,16 @@ func (l *Ledger) turn(now time.Time) {
 		p.Part = &Part{ID: p.ID, Name: p.Name, Class: p.Class, On: map[string]float64{}}
 		l.day.Parts = append(l.day.Parts, p.Part)
 	}
-	l.prune(now)
+	l.prune()
 }
 
-// prune deletes the days that are too old.
-func (l *Ledger) prune(now time.Time) {
-	oldest := now.In(l.zone).AddDate(0, 0, -keptDays).Format(dateForm)
+// prune deletes the oldest days. It counts them, and does not ask the clock
+// how old they are: one that is set wrong would delete everything.
+func (l *Ledger) prune() {
 	dates, _ := dates(l.dir)
-	for _, date := range dates {
-		if date < oldest {
-			if err := os.Remove(filepath.Join(l.dir, date+suffix)); err != nil {
-				l.log.Warn("an old day is not deleted", "err", err)
-			}
+	for _, date := range dates[:max(0, len(dates)-keptDays)] {
+		if err := os.Remove(filepath.Join(l.dir, date+suffix)); err != nil {
+			l.log.Warn("an old day is not deleted", "err", err)
 		}
 	}
 }

@@ -344,13 +344,17 @@ func TestLongDays(t *testing.T) {
 	})
 }
 
-// TestFolder: old days go, a damaged one costs itself, and what is no day is
-// left alone.
+// TestFolder: the oldest days go, whatever the clock says, a damaged one costs
+// itself, and what is no day is left alone.
 func TestFolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		at(t, "2026-11-26 10:00:00")
-		for _, name := range []string{"2025-10-01.json", "2025-12-01.json", "2026-11-26.json", "notes.json"} {
+		names := []string{"2025-12-01.json", "2026-11-26.json", "notes.json"}
+		for i := range keptDays - 1 {
+			names = append(names, time.Date(2019, 1, i, 0, 0, 0, 0, time.UTC).Format(dateForm)+suffix)
+		}
+		for _, name := range names {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte("{"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -361,8 +365,11 @@ func TestFolder(t *testing.T) {
 		time.Sleep(time.Second)
 		l.Close()
 		months, err := Months(dir)
-		if diff := cmp.Diff([]string{"2025-12", "2026-11"}, months); diff != "" || err != nil {
-			t.Errorf("%v (-want +got)\n%s", err, diff)
+		if len(months) != 16 || months[0] != "2019-01" || months[15] != "2026-11" || err != nil {
+			t.Errorf("%v %v", months, err)
+		}
+		if kept, _ := dates(dir); len(kept) != keptDays || kept[0] != "2019-01-01" {
+			t.Errorf("%d days are kept, from %s", len(kept), kept[0])
 		}
 		if d := days(t, dir, 2026, 11)["2026-11-26"]; !near(d.device("ups-a").Up, 1) {
 			t.Errorf("%+v", d)
