@@ -502,7 +502,7 @@ func TestKilled(t *testing.T) {
 		"2..19 alarm Mains failure: Main switchboard has no voltage",
 		"2..19 alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
 		"2..19 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
-		"19..19 info Generator runs < Mains failure: Main switchboard has no voltage",
+		"19..19 info Generator was told to start < Mains failure: Main switchboard has no voltage",
 		"19..19 warning Generator carries the load < Mains failure: Main switchboard has no voltage",
 	)
 	p.e.Flush()

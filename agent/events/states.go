@@ -140,7 +140,7 @@ var states = []stateRule{
 		agent.Words{EN: "%s: source B has failed", CS: "%s: výpadek zdroje B"}},
 
 	{"generator", "status", []string{"starting", "warming_up", "running", "on_load", "cooling_down", "stopping"}, agent.Info, asExpected, lasting,
-		agent.Words{EN: "%s runs", CS: "%s běží"}},
+		agent.Words{EN: "%s was told to start", CS: "%s dostal povel ke startu"}},
 	{"generator", "status", []string{"fault"}, agent.Alarm, ofPower, lasting,
 		agent.Words{EN: "%s has a fault", CS: "%s má poruchu"}},
 	{"generator", "carries", []string{"yes"}, agent.Warning, carries, lasting,

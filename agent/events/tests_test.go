@@ -224,7 +224,7 @@ func TestController(t *testing.T) {
 	p.want(
 		"1.. info Generator is tested under load < Generator test: Main switchboard has no voltage",
 		"1.. alarm Generator test: Main switchboard has no voltage",
-		"1.. info Generator runs < Generator test: Main switchboard has no voltage",
+		"1.. info Generator was told to start < Generator test: Main switchboard has no voltage",
 		"1.. warning Generator carries the load < Generator test: Main switchboard has no voltage",
 		"2.. warning ATS has gone to its other source < Generator test: Main switchboard has no voltage",
 		"3.. alarm Main switchboard has no voltage < Generator test: Main switchboard has no voltage",
