@@ -132,7 +132,7 @@ type Outlet struct {
 	buf     []byte
 	broken  bool      // the queue refused a block, and that was reported
 	refused time.Time // when it last did
-	lost    uint64    // blocks that neither lane had room for
+	lost    uint64    // blocks that neither lane had room for, also where one was just being sent
 	since   time.Time // when the outlet became up or down
 	holdOff time.Time // until when the far side wants nothing
 }

@@ -297,7 +297,9 @@ func TestQueueThatRefuses(t *testing.T) {
 				there[arrived.line] = true
 			}
 			lost := 90 - len(there)
-			if dropped := a.Outlets()[0].Queue.Dropped; lost < 10 || lost > 25 || int(dropped) != lost {
+			// One that had to go while it was being sent counts, and may arrive.
+			dropped := int(a.Outlets()[0].Queue.Dropped)
+			if lost < 10 || lost > 25 || dropped < lost || dropped > lost+1 {
 				t.Errorf("%d polls are lost, %d are counted as dropped", lost, dropped)
 			}
 			if f.overlap && ordered {
@@ -313,7 +315,7 @@ func TestQueueThatRefuses(t *testing.T) {
 					t.Errorf("line %d of the log is %q, want %q", i, got[i], want[i])
 				}
 			}
-			if !strings.Contains(log.String(), fmt.Sprintf("lost=%d", lost)) {
+			if !strings.Contains(log.String(), fmt.Sprintf("lost=%d", dropped)) {
 				t.Errorf("log:\n%s", log.String())
 			}
 		})
