@@ -402,6 +402,7 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 	m := r.mapping(n, "snmp")
 	p := &SNMPProfile{MaxOIDs: r.integer(m.get("max_oids"), "max_oids", 40, 1, 100)}
 	points := r.points(m)
+	alarms := r.list(m.get("alarms"))
 	if n := m.get("traps"); n != nil {
 		p.Traps = r.traps(n)
 	}
@@ -454,7 +455,72 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 			p.Points = append(p.Points, point)
 		}
 	}
+	for _, item := range alarms {
+		p.Points = append(p.Points, r.alarms(item)...)
+	}
 	return p
+}
+
+// alarms reads a table whose rows are the alarms that a device has.
+func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
+	m := r.mapping(n, "the alarm table")
+	table, count := m.need("table", "1.3.6.1.2.1.33.1.6.2.1.2"), m.need("count", "1.3.6.1.2.1.33.1.6.1.0")
+	column, rows := r.oid(table, "table"), r.oid(count, "count")
+	if strings.HasSuffix(column, ".0") {
+		r.fault(table, "table is %s, a scalar; write the column whose cells are the OIDs of alarms, without a row", column)
+	}
+	if rows != "" && !strings.HasSuffix(rows, ".0") {
+		r.fault(count, "count is %s; write the scalar that says how many rows the table has, with its .0", rows)
+	}
+	present, other := m.need("present", "{1.3.6.1.2.1.33.1.6.3.1: x_alarm_battery_bad}"), m.need("other", "x_other_alarm")
+	m.done()
+	seen := map[string]bool{}
+	add := func(oid string, n *yaml.Node) {
+		metric := r.alarm(n)
+		if metric == nil || column == "" || rows == "" {
+			return
+		}
+		if seen[metric.Name] {
+			r.fault(n, "%s is another alarm of this table already", metric.Name)
+			return
+		}
+		seen[metric.Name] = true
+		points = append(points, SNMPPoint{Metric: metric, Alarm: &SNMPAlarm{Column: column, Count: rows, OID: oid},
+			Conversion: Conversion{Scale: 1, States: map[string]string{"0": "clear", "1": "active"}}})
+	}
+	if present != nil {
+		pairs, _ := r.pairs(present, "present")
+		for _, p := range pairs {
+			if oid := r.oid(p.key, "present"); oid != "" {
+				add(oid, p.value)
+			}
+		}
+	}
+	if other != nil {
+		add("", other)
+	}
+	return points
+}
+
+// alarm returns the metric of an alarm of a table.
+func (r *profileReader) alarm(n *yaml.Node) *agent.Metric {
+	name := r.text(n, "the alarm")
+	if r.class == "" || name == "" {
+		return nil
+	}
+	if !ownForm.MatchString(name) {
+		r.fault(n, "the alarm is called %q; it must be x_ and then a-z, 0-9 and _, for example x_alarm_battery_bad", name)
+		return nil
+	}
+	first := r.own[r.class+"."+name]
+	if first == nil {
+		first = &agent.Metric{Class: r.class, Name: name, Doc: "what the maker adds, see the profile", Kind: agent.State, States: AlarmStates()}
+		r.own[r.class+"."+name] = first
+	}
+	if !slices.Equal(first.States, AlarmStates()) {
+		r.fault(n, "metric %s has other states elsewhere in this profile; those of an alarm are clear and active", name)
+	}
+	return first
 }
 
 var indexForm = regexp.MustCompile(`^(\d+|\*)(\.(\d+|\*))*$`)

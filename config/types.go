@@ -312,7 +312,8 @@ func TrapOID(oid string) string {
 type SNMPPoint struct {
 	Metric *agent.Metric
 	OID    string // a scalar's, with its instance; or
-	Table  string // a column's, without one
+	Table  string // a column's, without one; or
+	Alarm  *SNMPAlarm
 
 	// Channel is the channel of a scalar, and for a column a pattern in which
 	// {index} stands for the row's whole index and {1}, {2}, {-1} for its
@@ -336,6 +337,17 @@ type SNMPPoint struct {
 	Conversion
 	Decimals string // scalar or column that holds n of a factor 10^-n, on top of Scale; "" for none
 }
+
+// An SNMPAlarm is one of the alarms of a table whose rows are those that the
+// device has now. Its metric's states are AlarmStates.
+type SNMPAlarm struct {
+	Column string // its cells are the OIDs of alarms
+	Count  string // the scalar with the number of rows; a device without it does not have the table
+	OID    string // of the alarm; "" for all that no other point of the column is about
+}
+
+// AlarmStates returns the words of an alarm that is there or not.
+func AlarmStates() []string { return []string{"unknown", "clear", "active"} }
 
 // An SNMPCondition holds for a row whose cell in Column, as text, is one of Values.
 type SNMPCondition struct {

@@ -190,6 +190,27 @@ func (p *plant) want(want ...string) {
 	}
 }
 
+// TestAlarmTable: an alarm of a device's table is an event while its row is
+// there; a table that could not be read ends none.
+func TestAlarmTable(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("ups", "x_alarm_fuse_failure=clear x_alarm_general_fault=clear x_alarm_ups_off_as_requested=clear")
+	p.now("ups", "x_alarm_fuse_failure=active x_alarm_general_fault=clear x_alarm_ups_off_as_requested=clear")
+	p.now("ups", "x_alarm_fuse_failure=bad x_alarm_general_fault=bad x_alarm_ups_off_as_requested=bad")
+	p.now("ups", "x_alarm_fuse_failure=active x_alarm_general_fault=active x_alarm_ups_off_as_requested=active")
+	p.now("ups", "x_alarm_fuse_failure=clear x_alarm_general_fault=active x_alarm_ups_off_as_requested=active")
+	p.now("ups", "x_alarm_fuse_failure=clear x_alarm_general_fault=clear x_alarm_ups_off_as_requested=clear")
+	p.now("ups", "x_alarm_on_battery=active x_alarm_on_bypass=active x_alarm_test_in_progress=active") // the status tells
+	p.want(
+		"1..4 warning UPS reports: fuse failure",
+		"3..5 alarm UPS reports: general fault",
+		"3..5 info UPS reports: ups off as requested",
+	)
+	if cs := p.e.Events(agent.EventQuery{})[2].Text.CS; cs != "UPS hlásí: porucha pojistky" {
+		t.Errorf("in Czech: %s", cs)
+	}
+}
+
 // TestStates: a state is an event as long as readings show it; those that say
 // nothing neither end it nor begin another.
 func TestStates(t *testing.T) {

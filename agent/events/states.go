@@ -181,6 +181,17 @@ var alarmWords = []string{"alarm", "active", "fault", "fail", "failed", "failure
 // Words in the names of such states that make it more than a warning.
 var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "redundancy"}
 
+// Alarms that only repeat what the UPS's status or self-test says, which is
+// told of already.
+var repeated = []string{"x_alarm_on_battery", "x_alarm_on_bypass", "x_alarm_test_in_progress"}
+
+// Words in the names of alarms that somebody wanted, and in those of what a
+// loss of supply brings with it.
+var (
+	wantedWords   = []string{"as_requested"}
+	expectedWords = []string{"as_requested", "input_bad", "bypass_bad", "awaiting_power"}
+)
+
 // rulesOf returns the rules of a state metric by the state's code, nil for
 // those that are no event; nil where none is.
 func rulesOf(m *agent.Metric, class string) []*stateRule {
@@ -202,7 +213,7 @@ func rulesOf(m *agent.Metric, class string) []*stateRule {
 			}
 		}
 	}
-	if !strings.HasPrefix(m.Name, "x_") {
+	if !strings.HasPrefix(m.Name, "x_") || slices.Contains(repeated, m.Name) {
 		return by
 	}
 	rule := deviceAlarm(m, class)
@@ -223,6 +234,13 @@ func deviceAlarm(m *agent.Metric, class string) *stateRule {
 		if strings.Contains(m.Name, w) {
 			r.severity = agent.Alarm
 		}
+	}
+	if strings.HasPrefix(m.Name, "x_alarm_") {
+		within := func(w string) bool { return strings.Contains(m.Name, w) }
+		if slices.ContainsFunc(wantedWords, within) {
+			r.severity = agent.Info
+		}
+		r.meaning.expected = r.meaning.domain == power && slices.ContainsFunc(expectedWords, within)
 	}
 	for _, w := range m.States {
 		if slices.Contains(alarmWords, w) {

@@ -90,6 +90,15 @@ var czech = map[string]string{
 	"surge protection": "přepěťová ochrana", "hardware status": "porucha hardwaru", "switch status": "porucha přepínače",
 	"switch state": "stav spínače", "system status": "stav systému", "temperature state": "stav teploty", "humidity state": "stav vlhkosti",
 	"source a switch": "spínač zdroje A", "source b switch": "spínač zdroje B", "status": "stav",
+
+	"battery bad": "vadná baterie", "on battery": "provoz na baterie", "low battery": "baterie dochází",
+	"depleted battery": "baterie by zátěž neudržela", "temperature bad": "teplota mimo meze", "input bad": "vstup mimo meze",
+	"output bad": "výstup mimo meze", "output overload": "přetížení výstupu", "on bypass": "provoz na bypass", "bypass bad": "bypass mimo meze",
+	"output off as requested": "výstup vypnutý na pokyn", "ups off as requested": "UPS vypnutá na pokyn", "charger failed": "porucha nabíječe",
+	"output off": "vypnutý výstup", "system off": "vypnutá UPS", "fuse failure": "porucha pojistky",
+	"diagnostic test failed": "diagnostický test neuspěl", "communications lost": "karta nemá spojení s UPS",
+	"awaiting power": "čeká na návrat sítě", "shutdown pending": "čeká na vypnutí", "shutdown imminent": "vypne se každou chvíli",
+	"test in progress": "probíhá test", "other alarm": "jiný alarm",
 }
 
 // named returns what a metric is called.

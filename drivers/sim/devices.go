@@ -213,6 +213,17 @@ func (f *Facility) showUPS(b *Board, u *ups) {
 	b.SetState("last_transfer_cause", "", u.cause)
 	b.SetState("self_test", "", "passed")
 	b.Set("alarms_active", "", number(u.status != "online")+number(u.charge < 0.2))
+	// The rows of the alarm table, of a UPS that has one.
+	for alarm, present := range map[string]bool{
+		"x_alarm_on_battery": u.status == "on_battery", "x_alarm_on_bypass": u.status == "bypass",
+		"x_alarm_output_off": u.status == "off", "x_alarm_low_battery": u.charge < 0.2,
+	} {
+		word := "clear"
+		if present {
+			word = "active"
+		}
+		b.SetState(alarm, "", word)
+	}
 	b.Set("battery_charge", "", 100*u.charge)
 	b.Set("battery_runtime", "", u.runtime())
 	b.Set("battery_time_used", "", u.onBattery)

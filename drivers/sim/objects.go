@@ -45,6 +45,9 @@ type object struct {
 	conv    converter
 	factor  float64           // 10^-decimals
 	states  map[string]string // of a state: those of all points that are about it
+
+	alarm  string   // of a row that is there while the state is active: the OID in it
+	counts []object // of a scalar that counts such rows
 }
 
 // decimals is what a Server says where a profile takes the number of decimals
@@ -89,7 +92,19 @@ func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) 
 		}
 		return gosnmp.OctetString, c, true
 	}
+	if x.counts != nil {
+		rows := 0
+		for i := range x.counts {
+			if _, _, there := x.counts[i].value(values); there {
+				rows++
+			}
+		}
+		return gosnmp.Gauge32, uint32(rows), true
+	}
 	v, ok := values.Value(x.metric, x.channel)
+	if x.alarm != "" {
+		return gosnmp.ObjectIdentifier, "." + x.alarm, ok && x.metric.Word(int(v)) == "active"
+	}
 	var r raw
 	switch {
 	case ok:
@@ -187,6 +202,9 @@ func collect(a Agent) *objects {
 		return int(number(decides[b.Table]) - number(decides[a.Table]))
 	})
 	for _, p := range points {
+		if p.Alarm != nil {
+			continue
+		}
 		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1, states: p.States}
 		if p.Decimals != "" {
 			x.factor = math.Pow(10, -decimals)
@@ -197,6 +215,7 @@ func collect(a Agent) *objects {
 		}
 		c.column(p, x)
 	}
+	c.alarms(points)
 	c.present(a)
 	c.states()
 	for _, x := range c.objects {
@@ -215,6 +234,27 @@ func collect(a Agent) *objects {
 	}
 	return o
 }
+
+// alarms adds tables whose rows are there while an alarm is, and the scalars
+// that count their rows, unless a point has put them there.
+func (c *collector) alarms(points []*config.SNMPPoint) {
+	rows := make(map[string][]object) // by the scalar that counts them
+	for _, p := range points {
+		if p.Alarm == nil {
+			continue
+		}
+		count := p.Alarm.Count
+		x := object{metric: p.Metric, channel: p.Channel, alarm: cmp.Or(p.Alarm.OID, unlisted)}
+		rows[count] = append(rows[count], x)
+		c.put(p.Alarm.Column+"."+strconv.Itoa(len(rows[count])), x)
+	}
+	for count, of := range rows {
+		c.put(count, object{counts: of})
+	}
+}
+
+// unlisted is an alarm that no profile has in its list: zeroDotZero.
+const unlisted = "0.0"
 
 // states has the objects that make up a state say together what each of them
 // cannot.

@@ -88,6 +88,9 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []c
 	}
 	for from := range points {
 		p := &points[from]
+		if p.Alarm != nil {
+			continue // see alarmTables
+		}
 		if s.incomplete(p) {
 			for _, c := range before {
 				for _, w := range c.ways {

@@ -22,6 +22,11 @@
 // refuses makes the reading Bad, unless one before it decides. The reading's
 // Point is always that of the first, whichever decides.
 //
+// A table of alarms, whose rows come and go, is walked in every poll, with one
+// GETBULK while it has few rows. An alarm without a row is clear; all of a table
+// that the agent would not let be read are Bad, and those of an empty one whose
+// rows it counts are unknown.
+//
 // What a device does not have (noSuchObject, noSuchInstance, Null, a version 1
 // agent's noSuchName, a sentinel of the profile, a text without a number) is
 // left out. A value that the agent refuses to give (genErr) is a Bad reading.
@@ -64,6 +69,7 @@ type Source struct {
 	client client
 
 	cells    []cell // what the last survey found; nil before the first
+	alarms   []alarmTable
 	requests []request
 	width    int      // the client's when requests was made
 	answers  []answer // those of one poll, to all requests
@@ -92,6 +98,9 @@ func (s *Source) Poll(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 		dst = dst[:begin]
 		for i := range s.cells {
 			dst = append(dst, s.cells[i].point.Failed(err))
+		}
+		for i := range s.alarms {
+			dst = s.alarms[i].fail(dst, err)
 		}
 		return dst, err
 	}
@@ -142,12 +151,13 @@ func (s *Source) read(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 	for i := range s.cells {
 		dst = s.cells[i].reading(dst)
 	}
+	dst, err := s.readAlarms(ctx, dst)
 	clear(s.answers)
 	if changed {
 		s.pack()
 		s.soon()
 	}
-	return dst, nil
+	return dst, err
 }
 
 // Probe asks for the agent's uptime; any answer, also that it has none, is one.
@@ -204,8 +214,9 @@ func (s *Source) learn() {
 	cells := plan(s.device, s.points, s.survey, s.cells)
 	failed := len(s.survey.failed) > 0
 	first := s.surveyed.IsZero()
-	same := slices.EqualFunc(cells, s.cells, cell.equal)
-	s.survey, s.cells = nil, cells
+	alarms := alarmTables(s.device, s.points, s.survey, s.alarms)
+	same := slices.EqualFunc(cells, s.cells, cell.equal) && len(alarms) == len(s.alarms)
+	s.survey, s.cells, s.alarms = nil, cells, alarms
 	s.surveyed = time.Now()
 	s.next = s.surveyed.Add(surveyEvery)
 	if first || !same || failed {

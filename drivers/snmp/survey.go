@@ -27,6 +27,7 @@ type survey struct {
 	scalars []string                  // still to ask
 	columns []*column                 // still to walk
 	abreast int                       // how many of them side by side
+	bulk    int                       // how many variables a GETBULK asks for in all
 	rows    map[string][]string       // the indexes of a column's rows, by its OID
 	found   map[string]gosnmp.SnmpPDU // what the device has, by OID
 	failed  map[string]bool           // scalars and columns of which the agent would not say, by OID
@@ -54,6 +55,7 @@ func newSurvey(points []config.SNMPPoint) *survey {
 	s := &survey{
 		scalars: slices.Sorted(maps.Keys(scalars)),
 		abreast: nextColumns,
+		bulk:    bulkVariables,
 		rows:    make(map[string][]string, len(columns)),
 		found:   make(map[string]gosnmp.SnmpPDU, len(scalars)),
 		failed:  map[string]bool{},
@@ -66,6 +68,10 @@ func newSurvey(points []config.SNMPPoint) *survey {
 
 // objects calls yield with every scalar and column that a point needs to know.
 func objects(p *config.SNMPPoint, yield func(oid string, column bool)) {
+	if p.Alarm != nil {
+		yield(dotted(p.Alarm.Count), false) // whether there is a table; its rows come and go
+		return
+	}
 	one := func(oid string) {
 		switch {
 		case oid == "":
@@ -155,7 +161,7 @@ func (s *survey) walk(ctx context.Context, c *client) error {
 	}
 	kind, rows := gosnmp.GetNextRequest, 1
 	if !c.noBulk {
-		kind, rows = gosnmp.GetBulkRequest, max(min(bulkVariables, c.width)/n, 1)
+		kind, rows = gosnmp.GetBulkRequest, max(min(s.bulk, c.width)/n, 1)
 	}
 	resp, err := c.send(ctx, kind, oids, rows)
 	if err == nil {

@@ -1,0 +1,213 @@
+package snmp
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gosnmp/gosnmp"
+
+	"plantroom/agent"
+	"plantroom/config"
+	"plantroom/testdata/peer"
+)
+
+const (
+	alarmColumn = "1.3.6.1.2.1.33.1.6.2.1.2"
+	alarmCount  = "1.3.6.1.2.1.33.1.6.1.0"
+	wellKnown   = "1.3.6.1.2.1.33.1.6.3."
+)
+
+// alarmPoints are two alarms of RFC 1628 and what stands for all others.
+func alarmPoints() (points []config.SNMPPoint) {
+	for _, a := range [][2]string{{"bad", wellKnown + "1"}, {"battery", wellKnown + "2"}, {"other", ""}} {
+		points = append(points, config.SNMPPoint{
+			Metric: &agent.Metric{Class: "test", Name: a[0], Kind: agent.State, States: config.AlarmStates()},
+			Alarm:  &config.SNMPAlarm{Column: alarmColumn, Count: alarmCount, OID: a[1]},
+		})
+	}
+	return points
+}
+
+func oidValue(oid string) gosnmp.SnmpPDU {
+	return gosnmp.SnmpPDU{Type: gosnmp.ObjectIdentifier, Value: "." + oid}
+}
+
+// Rows come and go; what is behind the table is not taken for one of them.
+func TestAlarmTable(t *testing.T) {
+	for _, version := range []string{"1", "2c"} {
+		t.Run(version, func(t *testing.T) {
+			mib := newStub(t, version, map[string]any{alarmCount: uint32(0), "1.3.6.1.2.1.33.1.6.3.99": oidValue(wellKnown + "1"), "1.3.6.1.4.1.9.1.0": 3})
+			src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
+			first, err := src.Poll(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, format(first), "load=3", "bad=clear", "battery=clear", "other=clear")
+			if p := first[1].Point; p.Source != alarmColumn || p.Metric.Name != "bad" {
+				t.Errorf("point %+v", p)
+			}
+			mib.take()
+			want(t, poll(t, src), "load=3", "bad=clear", "battery=clear", "other=clear")
+			if n := len(mib.take()); n != 2 {
+				t.Errorf("an empty table and the rest took %d requests; want 2", n)
+			}
+			for _, step := range []struct {
+				rows map[int]string
+				want []string
+			}{
+				{map[int]string{7: wellKnown + "2"}, []string{"bad=clear", "battery=active", "other=clear"}},
+				{map[int]string{7: wellKnown + "2", 8: wellKnown + "1"}, []string{"bad=active", "battery=active", "other=clear"}},
+				{map[int]string{8: wellKnown + "1"}, []string{"bad=active", "battery=clear", "other=clear"}},
+				{map[int]string{8: wellKnown + "10"}, []string{"bad=clear", "battery=clear", "other=active"}}, // not 1
+				{map[int]string{9: "1.3.6.1.4.1.9.9", 10: wellKnown + "1"}, []string{"bad=active", "battery=clear", "other=active"}},
+				{map[int]string{1: wellKnown + "3", 2: wellKnown + "4", 3: wellKnown + "5", 4: wellKnown + "6", 5: wellKnown + "7",
+					6: wellKnown + "8", 7: wellKnown + "9", 8: wellKnown + "10", 10: wellKnown + "2"}, []string{"bad=clear", "battery=active", "other=active"}},
+				{nil, []string{"bad=clear", "battery=clear", "other=clear"}},
+			} {
+				for row := range 12 {
+					mib.set(fmt.Sprintf("%s.%d", alarmColumn, row), nil)
+				}
+				for row, oid := range step.rows {
+					mib.set(fmt.Sprintf("%s.%d", alarmColumn, row), oidValue(oid))
+				}
+				rs, err := src.Poll(t.Context(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want(t, format(rs)[1:], step.want...)
+				if rs[1].Point != first[1].Point {
+					t.Error("another point")
+				}
+			}
+			// A survey finds the same; a count that has gone takes the table with it.
+			src.next = time.Time{}
+			poll(t, src)
+			rs, err := src.Poll(t.Context(), nil)
+			if err != nil || rs[1].Point != first[1].Point {
+				t.Errorf("another point after a survey, %v", err)
+			}
+			mib.set(alarmCount, nil)
+			src.next = time.Time{}
+			poll(t, src)
+			want(t, poll(t, src), "load=3")
+		})
+	}
+}
+
+// A card that counts alarms and has none in its table says nothing of any.
+func TestAlarmsOnlyCounted(t *testing.T) {
+	mib := newStub(t, "", map[string]any{alarmCount: uint32(2)})
+	src := mib.source(t, time.Second, append(alarmPoints(), scalar("count", alarmCount))...)
+	want(t, poll(t, src), "count=2", "bad=unknown (2 rows counted)", "battery=unknown (2 rows counted)", "other=unknown (2 rows counted)")
+	mib.set(alarmColumn+".1", oidValue(wellKnown+"2"))
+	want(t, poll(t, src), "count=2", "bad=clear", "battery=active", "other=clear")
+	mib.set(alarmColumn+".1", nil)
+	mib.set(alarmCount, uint32(0))
+	want(t, poll(t, src), "count=0", "bad=clear", "battery=clear", "other=clear")
+}
+
+// A device that does not count alarms has no table of them, and none is clear.
+func TestNoAlarmTable(t *testing.T) {
+	mib := newStub(t, "", map[string]any{"1.3.6.1.4.1.9.1.0": 3})
+	want(t, poll(t, mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)), "load=3")
+}
+
+// What an agent would not say is never taken for clear.
+func TestAlarmTableRefused(t *testing.T) {
+	mib := newStub(t, "", map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), "1.3.6.1.4.1.9.1.0": 3})
+	src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
+	want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
+	mib.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+		if !strings.HasPrefix(req.Variables[0].Name, "."+alarmColumn) {
+			return nil, false
+		}
+		return [][]byte{encode(refusal(req, gosnmp.GenErr, 1))}, true
+	})
+	why := ": walk " + alarmColumn + " of " + src.client.address.Address + ": the agent refuses"
+	want(t, poll(t, src), "load=3", "bad"+why, "battery"+why, "other"+why)
+	mib.take()
+	want(t, poll(t, src), "load=3", "bad"+why, "battery"+why, "other"+why)
+	if n := len(mib.take()); n != 1 {
+		t.Errorf("%d requests; a table that is refused waits for the next survey", n)
+	}
+	if until := time.Until(src.next); until > surveySoon {
+		t.Errorf("the next survey is in %v", until)
+	}
+	// It gets another chance with the next survey.
+	mib.on(nil)
+	src.next = time.Time{}
+	poll(t, src)
+	want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
+	// Silence makes all of it Bad.
+	mib.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+	src.client.timeout = brief
+	src.client.close()
+	rs, err := src.Poll(t.Context(), nil)
+	if err == nil || len(rs) != 4 {
+		t.Fatalf("%v, %v", format(rs), err)
+	}
+	for _, r := range rs {
+		if r.Quality != agent.Bad {
+			t.Errorf("%s is %v", r.Point.Metric.Name, r.Quality)
+		}
+	}
+}
+
+// net-snmp with the alarms of a UPS, which a script says anew each time.
+func TestAlarmsOfNetSNMP(t *testing.T) {
+	dir := t.TempDir()
+	table := filepath.Join(dir, "alarms")
+	set := func(alarms string) {
+		t.Helper()
+		if err := os.WriteFile(table+".new", []byte(alarms), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(table+".new", table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("")
+	script := filepath.Join(dir, "alarms.sh")
+	// The file has a line for each row, in order: its index and its alarm.
+	text := `while read ask; do
+	if [ $ask = PING ]; then echo PONG; continue; fi
+	read oid
+	last=0 answer=NONE
+	case $oid in
+	.` + alarmColumn + `.*) last=${oid##*.} ;;
+	esac
+	while read index alarm; do
+		if [ $ask = getnext ]; then test $index -gt $last; else test $index -eq $last; fi
+		if [ $? = 0 ]; then
+			answer=$(printf '%s\nobjectid\n%s' .` + alarmColumn + `.$index .$alarm)
+			break
+		fi
+	done <` + table + `
+	echo "$answer"
+done
+`
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := startSNMPD(t, dir, peer.UDPPort(t), "override "+alarmCount+" uinteger 0\npass_persist ."+alarmColumn+" /bin/sh "+script+"\n")
+	for _, version := range []string{"1", "2c"} {
+		t.Run(version, func(t *testing.T) {
+			set("")
+			a := config.SNMPAddress{Address: d.address, Version: version, Community: config.NewSecret("public")}
+			src := sourceAt(t, a, 5*time.Second, alarmPoints()...)
+			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
+			set("3 " + wellKnown + "2\n")
+			want(t, poll(t, src), "bad=clear", "battery=active", "other=clear")
+			set("3 " + wellKnown + "2\n12 1.3.6.1.4.1.99999.7\n")
+			want(t, poll(t, src), "bad=clear", "battery=active", "other=active")
+			set("12 1.3.6.1.4.1.99999.7\n13 " + wellKnown + "1\n")
+			want(t, poll(t, src), "bad=active", "battery=clear", "other=active")
+			set("")
+			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
+		})
+	}
+}
