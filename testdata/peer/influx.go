@@ -50,7 +50,11 @@ bind-address = "127.0.0.1:0"
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	defer resp.Body.Close()
+	// What it cannot do it says in the text, with 200.
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || strings.Contains(string(text), `"error"`) {
+		t.Fatalf("create the database: %s: %s %v", resp.Status, text, err)
+	}
 	return db
 }
 
