@@ -66,6 +66,28 @@ type Device struct {
 	Every   time.Duration
 }
 
+// Label returns the value of the label with a name, "" where there is none.
+func (d *Device) Label(name string) string {
+	for _, l := range d.Labels {
+		if l.Name == name {
+			return l.Value
+		}
+	}
+	return ""
+}
+
+// LabelMap returns the labels by their names, nil where there are none.
+func (d *Device) LabelMap() map[string]string {
+	if len(d.Labels) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(d.Labels))
+	for _, l := range d.Labels {
+		all[l.Name] = l.Value
+	}
+	return all
+}
+
 // Carries returns the IDs of what the device feeds.
 func (d *Device) Carries() []string {
 	var ids []string

@@ -291,19 +291,7 @@ func (e *Engine) escalate() {
 
 // describe puts what is known of its device into an event.
 func describe(ev *agent.Event, d *agent.Device) {
-	ev.Device, ev.Name, ev.Class, ev.Labels = d.ID, d.Name, d.Class, labels(d)
-}
-
-// labels returns a device's labels, nil for none.
-func labels(d *agent.Device) map[string]string {
-	if len(d.Labels) == 0 {
-		return nil
-	}
-	all := make(map[string]string, len(d.Labels))
-	for _, l := range d.Labels {
-		all[l.Name] = l.Value
-	}
-	return all
+	ev.Device, ev.Name, ev.Class, ev.Labels = d.ID, d.Name, d.Class, d.LabelMap()
 }
 
 // Events returns the events that are wanted, newest first.

@@ -257,7 +257,7 @@ func (e *Engine) openRecord(inc *incident, kind string, severity agent.Severity)
 func (e *Engine) describeAll() []Device {
 	var all []Device
 	for _, d := range e.setup.Devices {
-		all = append(all, Device{d.ID, d.Name, d.Class, d.Every.Seconds(), labels(d)})
+		all = append(all, Device{d.ID, d.Name, d.Class, d.Every.Seconds(), d.LabelMap()})
 	}
 	return all
 }

@@ -82,13 +82,7 @@ type value struct {
 }
 
 func newDevice(d *agent.Device) *Device {
-	out := &Device{ID: d.ID, Name: d.Name, Class: d.Class}
-	for _, l := range d.Labels {
-		if l.Name == "room" {
-			out.Room = l.Value
-		}
-	}
-	return out
+	return &Device{ID: d.ID, Name: d.Name, Class: d.Class, Room: d.Label("room")}
 }
 
 // forget makes the account's totals those of its Device, anew.

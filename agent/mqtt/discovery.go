@@ -52,17 +52,12 @@ type discoveryComponent struct {
 func (s *Sink) discover(d *device) (topic string, payload []byte) {
 	id := s.options.Site + "_" + d.ID
 	out := discovery{
-		Device:       discoveryDevice{Identifiers: []string{id}, Name: d.Name, Model: d.Profile},
+		Device:       discoveryDevice{Identifiers: []string{id}, Name: d.Name, Model: d.Profile, SuggestedArea: d.Label("room")},
 		Origin:       discoveryOrigin{"plantroom"},
 		Components:   map[string]discoveryComponent{},
 		StateTopic:   d.topic,
 		Availability: []discoveryAvailability{{s.agentTopic()}},
 		QoS:          qos,
-	}
-	for _, l := range d.Labels {
-		if l.Name == "room" {
-			out.Device.SuggestedArea = l.Value
-		}
 	}
 	for p := range d.known {
 		name := readingName(p)

@@ -423,10 +423,7 @@ type metaReading struct {
 func (s *Sink) describe(d *device) []byte {
 	m := meta{
 		Device: d.ID, Name: d.Name, Class: d.Class, Profile: d.Profile, Site: s.options.Site, Agent: s.options.Agent,
-		Labels: map[string]string{}, Feeds: d.Carries(), Every: d.Every.Seconds(), Readings: map[string]metaReading{},
-	}
-	for _, l := range d.Labels {
-		m.Labels[l.Name] = l.Value
+		Labels: d.LabelMap(), Feeds: d.Carries(), Every: d.Every.Seconds(), Readings: map[string]metaReading{},
 	}
 	kinds := [...]string{agent.Gauge: "gauge", agent.Counter: "counter", agent.State: "state"}
 	for p := range d.known {

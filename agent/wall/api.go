@@ -58,7 +58,7 @@ type readingJSON struct {
 }
 
 func describe(d *agent.Device) descriptionJSON {
-	return descriptionJSON{d.ID, d.Name, d.Class, d.Profile, labels(d), d.Carries(), d.Every.Seconds()}
+	return descriptionJSON{d.ID, d.Name, d.Class, d.Profile, d.LabelMap(), d.Carries(), d.Every.Seconds()}
 }
 
 func asDevice(s *agent.Status, now time.Time) deviceJSON {
@@ -71,17 +71,6 @@ func asDevice(s *agent.Status, now time.Time) deviceJSON {
 		out.Err = s.Err.Error()
 	}
 	return out
-}
-
-func labels(d *agent.Device) map[string]string {
-	if len(d.Labels) == 0 {
-		return nil
-	}
-	m := make(map[string]string, len(d.Labels))
-	for _, l := range d.Labels {
-		m[l.Name] = l.Value
-	}
-	return m
 }
 
 func asReading(r *agent.Reading) readingJSON {
@@ -116,7 +105,7 @@ func (s *Server) site(w http.ResponseWriter, _ *http.Request) {
 			out.Up++
 		}
 		classes[d.Device.Class] = true
-		if room := labels(d.Device)["room"]; room != "" {
+		if room := d.Device.Label("room"); room != "" {
 			rooms[room] = true
 		}
 	}
