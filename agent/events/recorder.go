@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/renameio/v2"
+
 	"plantroom/agent"
 )
 
@@ -225,17 +227,17 @@ func compress(dir, id string) (err error) {
 		return err
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(dir, ".new-*")
+	out, err := renameio.NewPendingFile(filepath.Join(dir, id+compressedSuffix), renameio.WithTempDir(dir), renameio.WithPermissions(0o600))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name()) // after the rename there is nothing to remove
+	defer out.Cleanup() // after the rename there is nothing to remove
 	z := gzip.NewWriter(out)
 	_, err = io.Copy(z, in)
-	if err = errors.Join(err, z.Close(), out.Sync(), out.Close()); err != nil {
+	if err = errors.Join(err, z.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(out.Name(), filepath.Join(dir, id+compressedSuffix)); err != nil {
+	if err := out.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
 	if err := syncDir(dir); err != nil {

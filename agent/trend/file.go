@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // The file is a line of text, in which its format and the checksum of the rest
@@ -33,25 +35,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (s *Store) save(now time.Time) error {
 	text := s.encode(now)
 	text = append(fmt.Appendf(nil, head, crc32.Checksum(text, castagnoli)), text...)
-	dir, name := filepath.Split(s.file)
+	dir := filepath.Dir(s.file)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, name+".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), s.file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return renameio.WriteFile(s.file, text, 0o600, renameio.WithTempDir(dir))
 }
 
 func (s *Store) encode(now time.Time) []byte {
