@@ -720,12 +720,7 @@ func (c *composer) parts() {
 			value, values = c.quantity(*e.Value, e.Unit), true
 		}
 		row := text(c.clockOf(e.Began), lasted, c.say(severities[min(e.Severity, agent.Alarm)]), strings.TrimSuffix(c.say(e.Text), "."), value)
-		switch e.Severity {
-		case agent.Alarm:
-			row[2].Mark = bad
-		case agent.Warning:
-			row[2].Mark = notice
-		}
+		row[2].Mark = severityMarks[min(e.Severity, agent.Alarm)]
 		tab.Rows = append(tab.Rows, row)
 	}
 	if !values {

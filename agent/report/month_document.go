@@ -191,12 +191,7 @@ func (c *monthWriter) incidents() {
 		}
 		row := text(c.moment(r.Began), lasted, c.say(severities[min(r.Severity, agent.Alarm)]),
 			c.say(r.Title)+": "+strings.TrimSuffix(c.say(r.Cause), "."), battery, r.ID)
-		switch r.Severity {
-		case agent.Alarm:
-			row[2].Mark = bad
-		case agent.Warning:
-			row[2].Mark = notice
-		}
+		row[2].Mark = severityMarks[min(r.Severity, agent.Alarm)]
 		tab.Rows = append(tab.Rows, row)
 	}
 	c.section(title, block{Table: tab})

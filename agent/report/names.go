@@ -249,6 +249,8 @@ var severities = [...]agent.Words{
 	agent.Alarm:   {EN: "alarm", CS: "alarm"},
 }
 
+var severityMarks = [...]mark{agent.Info: noMark, agent.Warning: notice, agent.Alarm: bad}
+
 var verdicts = map[events.Verdict]agent.Words{
 	events.NoVerdict: {EN: "not decided", CS: "nerozhodnuto"},
 	events.Passed:    {EN: "passed", CS: "vyhověla"},

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -18,24 +17,12 @@ import (
 
 func post(t *testing.T, s *Server, path, body string, with func(*http.Request)) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+s.Addr()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if with != nil {
-		with(r)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return ask(t, s, "POST", path, body, func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+		if with != nil {
+			with(r)
+		}
+	})
 }
 
 // TestAckOverHTTP: who looks at an event says so, by a name or as a user.

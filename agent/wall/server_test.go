@@ -86,7 +86,13 @@ func serve(t *testing.T, o Options) *Server {
 
 func get(t *testing.T, s *Server, path string, with func(*http.Request)) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Addr()+path, nil)
+	return ask(t, s, "GET", path, "", with)
+}
+
+// ask makes a request and returns the answer.
+func ask(t *testing.T, s *Server, method, path, body string, with func(*http.Request)) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

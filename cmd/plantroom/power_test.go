@@ -40,8 +40,11 @@ type stand struct {
 	At time.Duration
 }
 
-func newWatch(t *testing.T, scenario string, seed uint64) *watch {
-	f, err := sim.NewFacility(sim.Options{Scenario: scenario, Seed: seed, Start: 7 * time.Hour})
+// simulated serves the devices of a facility until the test ends, and returns
+// their addresses.
+func simulated(t *testing.T, o sim.Options) (f *sim.Facility, addresses map[string]string) {
+	t.Helper()
+	f, err := sim.NewFacility(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +57,11 @@ func newWatch(t *testing.T, scenario string, seed uint64) *watch {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f, addresses
+}
+
+func newWatch(t *testing.T, scenario string, seed uint64) *watch {
+	f, addresses := simulated(t, sim.Options{Scenario: scenario, Seed: seed, Start: 7 * time.Hour})
 	site := loadDemo(t, f, addresses)
 	plan := drivers.Build(site, nil, slog.New(slog.DiscardHandler))
 	w := &watch{t: t, facility: f, sources: map[string]agent.Source{}, began: time.Now(), silent: map[string]bool{}}

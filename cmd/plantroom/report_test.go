@@ -116,19 +116,7 @@ func rowHas(text string, cells []string) bool {
 // TestMonthOfRunningAgent: what an agent keeps as it runs is a month's report,
 // and a restart is seen in it.
 func TestMonthOfRunningAgent(t *testing.T) {
-	f, err := sim.NewFacility(sim.Options{Scenario: "calm", Seed: 7, Start: 8 * time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	addresses, servers, err := serveFacility(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		for _, s := range servers {
-			s.Close()
-		}
-	})
+	f, addresses := simulated(t, sim.Options{Scenario: "calm", Seed: 7, Start: 8 * time.Hour})
 	dir := t.TempDir()
 	path, err := writeDemo(dir, demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: 200 * time.Millisecond}, time.Now()))
 	if err != nil {

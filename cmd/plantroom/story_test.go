@@ -41,19 +41,7 @@ type story struct {
 // of the order in which devices are polled.
 func newStory(t *testing.T, scenario string, seed uint64) *story {
 	t.Helper()
-	f, err := sim.NewFacility(sim.Options{Scenario: scenario, Seed: seed, Start: 8 * time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	addresses, servers, err := serveFacility(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		for _, s := range servers {
-			s.Close()
-		}
-	})
+	f, addresses := simulated(t, sim.Options{Scenario: scenario, Seed: seed, Start: 8 * time.Hour})
 	dir := t.TempDir()
 	start := time.Date(2026, 11, 4, 8, 0, 0, 0, time.Local)
 	text := string(demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Every: time.Second}, start))

@@ -27,21 +27,28 @@ func snmptrap(t *testing.T, program, args string) {
 	}
 }
 
-// TestTraps runs plantroom with a UPS that is polled once an hour: what it is
-// known to be after a trap is of a poll at once.
-func TestTraps(t *testing.T) {
-	broker := peer.StartMosquitto(t, "allow_anonymous true")
+// simulatedUPS serves a UPS that is online, over SNMP, until the test ends.
+func simulatedUPS(t *testing.T) (board *sim.Board, address string) {
+	t.Helper()
 	profiles, err := config.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
-	board := sim.NewBoard("ups")
+	board = sim.NewBoard("ups")
 	board.SetState("status", "", "online")
 	s, err := sim.ServeSNMP("127.0.0.1:0", sim.Agent{Profile: profiles["rfc1628-ups"], Values: board, Community: "public"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { s.Close() })
+	return board, s.Addr()
+}
+
+// TestTraps runs plantroom with a UPS that is polled once an hour: what it is
+// known to be after a trap is of a poll at once.
+func TestTraps(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	board, address := simulatedUPS(t)
 	dir, traps, wall := t.TempDir(), "127.0.0.1:"+peer.UDPPort(t), "127.0.0.1:"+peer.TCPPort(t)
 	site := filepath.Join(dir, "site.yaml")
 	text := fmt.Sprintf(`site: praha-1
@@ -50,7 +57,7 @@ wall: {listen: %q}
 outputs: {mqtt: {url: "mqtt://127.0.0.1:%s"}}
 devices:
   - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 1h}
-`, traps, wall, broker.Port, s.Addr())
+`, traps, wall, broker.Port, address)
 	if err := os.WriteFile(site, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"testing"
 
-	"plantroom/config"
-	"plantroom/drivers/sim"
 	"plantroom/testdata/peer"
 )
 
@@ -37,17 +35,7 @@ func TestWebhooks(t *testing.T) {
 		chat = append(chat, r.Header.Get("Authorization")+" "+string(body))
 	}))
 	defer room.Close()
-	profiles, err := config.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	board := sim.NewBoard("ups")
-	board.SetState("status", "", "online")
-	s, err := sim.ServeSNMP("127.0.0.1:0", sim.Agent{Profile: profiles["rfc1628-ups"], Values: board, Community: "public"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	board, address := simulatedUPS(t)
 	t.Setenv("CHAT_TOKEN", "sesame-sesame")
 	dir := t.TempDir()
 	site := filepath.Join(dir, "site.yaml")
@@ -66,7 +54,7 @@ outputs:
         {"text": {{json .Text.CS}}, "over": {{not .Active}}}
 devices:
   - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 200ms, labels: {room: ups-room}}
-`, am.URL, room.URL+"/hooks/sesame-hook", s.Addr())
+`, am.URL, room.URL+"/hooks/sesame-hook", address)
 	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
