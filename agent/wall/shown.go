@@ -127,7 +127,7 @@ func (l *Live) after(change uint64, known map[string]*agent.Device) ([]json.RawM
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	maps.DeleteFunc(l.devices, func(id string, e *entry) bool { return known[id] != e.device })
-	var changed []json.RawMessage
+	changed := []json.RawMessage{} // which is a list in JSON when it is empty, too
 	for _, id := range slices.Sorted(maps.Keys(l.devices)) {
 		if e := l.devices[id]; e.change > change {
 			if e.text == nil {

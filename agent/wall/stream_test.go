@@ -146,6 +146,19 @@ func TestStream(t *testing.T) {
 	})
 }
 
+// TestStreamBeforeTheFirstPoll: who comes before anything was read is told that
+// there is nothing, in lists.
+func TestStreamBeforeTheFirstPoll(t *testing.T) {
+	b, _ := sensorBus("cold-1")
+	a := agent.New([]*agent.Bus{b}, nil, slog.New(slog.DiscardHandler))
+	st := &stream{s: &Server{options: Options{Agent: a, Live: NewLive(nil)}, pages: &pages{}}, clients: map[chan []byte]bool{}}
+	defer st.stop()
+	client, _ := st.join()
+	if hello := string(<-client); !strings.Contains(hello, `"live":[]`) {
+		t.Errorf("hello: %s", hello)
+	}
+}
+
 // TestStreamOfThePath: the path comes when polls have changed it, and with
 // another network everybody is told everything.
 func TestStreamOfThePath(t *testing.T) {

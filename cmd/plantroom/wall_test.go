@@ -9,6 +9,10 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -359,6 +363,90 @@ func TestWallSaysThatTheAgentIsGone(t *testing.T) {
 	}
 }
 
+// TestWallConnects: a page that has just opened says that it connects, and only
+// after a silence that there is no answer; what is connected and has no reading
+// yet is another thing. The desk does the same.
+func TestWallConnects(t *testing.T) {
+	t.Parallel()
+	a, live, _, _ := newSensors("good")
+	s, err := wall.Listen(wall.Options{Listen: "127.0.0.1:0", Agent: a, Live: live, Files: dashboards.Wall(), Site: "praha-1", Trend: noTrend, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	// An agent whose stream says nothing until it is let.
+	answer := make(chan struct{})
+	onward := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: s.Addr()})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/stream" {
+			select {
+			case <-answer:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		onward.ServeHTTP(w, r)
+	}))
+	defer slow.CloseClientConnections()
+	chromium := browser.Start(t)
+	// What the page says of its connection, each time that it is something else, and when.
+	const listen = `window.said = []; new MutationObserver(() => {
+		const text = document.querySelector('.livetext')?.textContent.trim().replace(/\d+ s/, 'N s');
+		if (text && text !== said.at(-1)?.Text) said.push({Text: text, At: performance.now()});
+	}).observe(document, {childList: true, subtree: true, characterData: true})`
+	var pages []*browser.Page
+	for _, path := range []string{"/?lang=en", "/desk?lang=en", "/?lang=cs"} {
+		p := chromium.Open(t, "about:blank", 1920, 1080)
+		p.Before(listen)
+		p.Go(slow.URL + path)
+		p.Shoot("connecting-"+strings.Trim(strings.ReplaceAll(path, "?lang=", ""), "/"), false)
+		pages = append(pages, p)
+	}
+	says := func(p *browser.Page, none string) (heard []string) {
+		t.Helper()
+		said := browser.Eval[[]struct {
+			Text string
+			At   float64
+		}](p, "window.said")
+		for i, s := range said {
+			heard = append(heard, s.Text)
+			if s.Text == none && i > 0 && s.At-said[0].At < 2400 {
+				t.Errorf("%q after %.0f ms", none, s.At-said[0].At)
+			}
+		}
+		return heard
+	}
+	for i, want := range [][]string{{"connecting…", "no answer"}, {"connecting…", "no answer"}, {"připojuji se…", "neodpovídá"}} {
+		p := pages[i]
+		p.Until("there is no answer", fmt.Sprintf("document.querySelector('.livetext').textContent.includes(%q)", want[1]))
+		if heard := says(p, want[1]); !slices.Equal(heard, want) {
+			t.Errorf("the page says %q, want %q", heard, want)
+		}
+		if got := browser.Eval[string](p, `document.querySelector('.lostbar').offsetHeight > 0 && document.querySelector('.lostbar').textContent`); !regexp.MustCompile(`^✕ (NO ANSWER FROM THE AGENT|AGENT NEODPOVÍDÁ) · \d+ s$`).MatchString(got) {
+			t.Errorf("the bar says %q", got)
+		}
+	}
+	pages[0].Shoot("no-answer", false)
+	close(answer)
+	for i, p := range pages {
+		p.Until("it is connected and has no readings", fmt.Sprintf("document.querySelector('.livetext').textContent.includes(%q)", []string{"connected, no readings yet", "connected, no readings yet", "spojeno, zatím bez údajů"}[i]))
+		if lost := browser.Eval[bool](p, `document.documentElement.classList.contains('is-lost')`); lost {
+			t.Error("it is connected and grey")
+		}
+	}
+	pages[0].Shoot("no-readings", false)
+	runAgent(t, a)
+	for _, p := range pages {
+		p.Until("it is live", `/(data|stará) \d+ s/.test(document.querySelector('.livetext').textContent)`)
+		if got := p.Complaints(); got != nil {
+			t.Errorf("the page complains: %v", got)
+		}
+	}
+	if heard := says(pages[0], "no answer"); !slices.Equal(heard, []string{"connecting…", "no answer", "connected, no readings yet", "live · data N s old"}) {
+		t.Errorf("the wall says %q", heard)
+	}
+}
+
 // demoProcess returns what starts a demo as a process of its own.
 func demoProcess(t *testing.T, args ...string) func() *exec.Cmd {
 	t.Helper()
@@ -406,6 +494,21 @@ func (s *saying) say(err error, rs ...agent.Reading) {
 // saySensors runs an agent of climate sensors.
 func saySensors(t *testing.T, ids ...string) (a *agent.Agent, live *wall.Live, said map[string]*saying, points map[string]*agent.Point) {
 	t.Helper()
+	a, live, said, points = newSensors(ids...)
+	runAgent(t, a)
+	return a, live, said, points
+}
+
+// runAgent runs an agent until the test ends.
+func runAgent(t *testing.T, a *agent.Agent) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// newSensors makes an agent of climate sensors.
+func newSensors(ids ...string) (a *agent.Agent, live *wall.Live, said map[string]*saying, points map[string]*agent.Point) {
 	said, points = map[string]*saying{}, map[string]*agent.Point{}
 	var buses []*agent.Bus
 	for _, id := range ids {
@@ -424,10 +527,6 @@ func saySensors(t *testing.T, ids ...string) (a *agent.Agent, live *wall.Live, s
 		return math.Inf(-1), math.Inf(1)
 	})
 	a.Observe(live.Observe)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
 	return a, live, said, points
 }
 

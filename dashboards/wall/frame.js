@@ -1,7 +1,7 @@
 // The top of every page: the sentence of what the building stands on, the
 // clock, whether what is shown is live, and the bar that says when it is not.
 import { state, on, now, silence, clockText, time, start } from './live.js';
-import { h, mark, setMark, setText, ageText } from './show.js';
+import { h, mark, setMark, setText, setClass, ageText } from './show.js';
 import { t, words, lang, keep } from './words.js';
 
 // severity of the path as a state of a mark.
@@ -9,11 +9,11 @@ export const tone = (severity) => ({ alarm: 'lost', warning: 'abnormal' })[sever
 
 export function frame() {
   const bar = h('div.lostbar', { role: 'alert' });
-  const sign = mark('unknown');
-  const head = h('h1', t('waiting for the agent'));
+  const sign = mark('connecting');
+  const head = h('h1', t('connecting…'));
   const detail = h('p.detail');
   const clock = h('b.clock', '–');
-  const liveMark = mark('unknown');
+  const liveMark = mark('connecting');
   const liveText = h('span');
   const live = h('span.livetext', liveMark, ' ', liveText);
   const desk = location.pathname.startsWith('/desk');
@@ -23,29 +23,40 @@ export function frame() {
   document.body.append(bar, h('div.fades', header), main);
 
   let lostSince = null;
-  // What is true of the connection is said before anything was heard, too.
+  // An agent that never answered has left nothing that was so once.
   const tellLost = () => {
-    document.documentElement.classList.toggle('is-lost', state.lost && state.hello !== null);
+    document.documentElement.classList.toggle('is-lost', state.lost);
     if (!state.lost) { lostSince = null; return; }
+    if (!state.hello) {
+      const none = t('the agent does not answer');
+      setText(head, none);
+      setMark(sign, 'lost');
+      document.title = `✕ ${none}`;
+      setText(bar, `✕ ${t('NO ANSWER FROM THE AGENT')} · ${ageText(silence())}`);
+      return;
+    }
     lostSince ??= now() - silence();
     setText(bar, `✕ ${t('CONNECTION TO THE AGENT LOST')} · ${t('what is shown was so at')} ${clockText(lostSince)} · ${ageText(now() - lostSince)}`);
   };
-  on('lost', tellLost);
+  const sayLive = (s, text) => { setMark(liveMark, s); setText(liveText, text); setClass(live, 'livetext s-' + s); };
 
-  // ages is what is the oldest of all that the page shows, in ms; pages add to it.
   const look = () => {
+    tellLost();
     setText(clock, clockText(now()));
-    const newest = Math.max(...[...state.devices.values()].map((d) => d.live?.readAt).filter(Number.isFinite));
-    const age = now() - newest;
-    if (state.lost) { setMark(liveMark, 'lost'); setText(liveText, t('no answer')); live.className = 'livetext s-lost'; } else if (!Number.isFinite(age)) { setMark(liveMark, 'unknown'); setText(liveText, t('no data')); live.className = 'livetext s-unknown'; } else {
-      const fine = age < 15000;
-      setMark(liveMark, fine ? 'live' : 'abnormal');
-      live.className = 'livetext ' + (fine ? 's-live' : 's-abnormal');
-      setText(liveText, lang === 'cs' ? `${fine ? 'živě · ' : ''}data stará ${ageText(age)}` : `${fine ? 'live · ' : ''}data ${ageText(age)} old`);
+    // What the agent says of itself and of the site is no answer of a device's.
+    const read = [...state.devices.values()].filter((d) => Number.isFinite(d.live?.readAt) && d.class !== 'agent' && d.class !== 'site');
+    const newest = read.reduce((a, d) => d.live.readAt > (a?.live.readAt ?? 0) ? d : a, null);
+    if (state.lost) sayLive('lost', t('no answer'));
+    else if (!state.hello) sayLive('connecting', t('connecting…'));
+    else if (!newest) sayLive('unknown', t('connected, no readings yet'));
+    else {
+      const age = now() - newest.live.readAt;
+      const fine = age < Math.max(15000, 3 * newest.every);
+      sayLive(fine ? 'live' : 'abnormal', lang === 'cs' ? `${fine ? 'živě · ' : ''}data stará ${ageText(age)}` : `${fine ? 'live · ' : ''}data ${ageText(age)} old`);
     }
-    if (state.lost) tellLost();
   };
   setInterval(look, 500);
+  on('lost', look);
 
   on('change', () => {
     const p = state.path;
@@ -72,6 +83,7 @@ export function frame() {
     }
   };
   addEventListener('resize', fit);
+  look();
   start();
   return { header, main, bar };
 }

@@ -8,7 +8,7 @@ export const state = {
   path: null,
   diagrams: [],
   events: {},
-  lost: true, // the agent is not heard
+  lost: false, // the agent was heard, or should have been by now, and is not
 };
 
 const listeners = { hello: [], change: [], second: [], lost: [] };
@@ -17,7 +17,7 @@ const tell = (what) => { for (const f of listeners[what]) f(); };
 
 const silentAfter = 2500; // ms without a message, of which one comes every second
 const brokenAfter = 1500; // ms after the connection broke, in which it may come back
-let heard = -Infinity; // performance.now() of the last message
+let heard = performance.now(); // when the last message came; before the first, when it was first waited for
 let clock = null; // {agent: ms since 1970, at: performance.now(), offset: minutes}
 let source = null;
 let retry = null;
@@ -26,7 +26,7 @@ let opened = performance.now();
 
 // now is the agent's time, in ms; NaN before it has been heard.
 export const now = () => clock ? clock.agent + performance.now() - clock.at : NaN;
-// silence is for how long nothing has been heard, in ms.
+// silence is for how long nothing has been heard, in ms; before the first message, since the page began to listen.
 export const silence = () => performance.now() - heard;
 
 // time parses a time of the agent's; a missing one is NaN.

@@ -48,6 +48,7 @@ const shapes = {
   lost: () => svg('path', { d: 'M2 2 14 14M14 2 2 14', 'stroke-width': 3.4, fill: 'none' }),
   ready: () => svg('circle', { cx: 8, cy: 8, r: 6, 'stroke-width': 2.4, fill: 'none' }),
   unknown: () => svg('circle', { cx: 8, cy: 8, r: 6, 'stroke-width': 2.2, 'stroke-dasharray': '2.4 2.31', fill: 'none' }),
+  connecting: () => svg('path', { d: 'M2 8h.01M8 8h.01M14 8h.01', 'stroke-width': 3.4, 'stroke-linecap': 'round', fill: 'none' }),
 };
 shapes.info = shapes.live;
 shapes.warning = shapes.abnormal;

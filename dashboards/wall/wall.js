@@ -23,7 +23,7 @@ const power = {
   diagram: new Diagram(),
   figures: [['it_power', 'IT'], ['cooling_power', 'cooling'], ['pue', 'PUE']].map(([metric, label]) => {
     const v = new Value(metric === 'pue' ? '' : 'W', metric);
-    return { metric, v, el: h('span.kpi', t(label), ' ', v.el) };
+    return { metric, v, el: h('span.kpi', { hidden: true }, t(label), ' ', v.el) };
   }),
 };
 const legend = h('span.legend.lines-legend', ...['mains', 'generator', 'batteries', 'dead'].map((s) => h('span', h('i.l-' + s), t(s))));

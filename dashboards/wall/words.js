@@ -19,7 +19,7 @@ export const keep = (href) => {
 const cs = {
   'days': 'd', 'no data': 'bez dat', 'live': 'živě', 'data': 'data', 'old': 'staré', 'desk': 'dohled', 'wall': 'stěna',
   'power': 'napájení', 'climate': 'klima', 'free cooling': 'volné chlazení', 'cooling': 'chlazení', 'last events': 'poslední události', 'what is known': 'co víme',
-  'waiting for the agent': 'čeká se na agenta',
+  'connecting…': 'připojuji se…', 'connected, no readings yet': 'spojeno, zatím bez údajů', 'the agent does not answer': 'agent neodpovídá', 'NO ANSWER FROM THE AGENT': 'AGENT NEODPOVÍDÁ',
   'CONNECTION TO THE AGENT LOST': 'SPOJENÍ S AGENTEM ZTRACENO', 'since': 'od', 'what is shown was so at': 'zobrazený stav platil v',
   'mains': 'síť', 'generator': 'generátor', 'batteries': 'baterie', 'dead': 'bez napětí', 'from': 'z',
   'IT': 'IT', 'supply': 'přívod', 'return': 'zpátečka', 'outdoor': 'venku', 'fans': 'ventilátory', 'compressor': 'kompresor', 'takes': 'příkon',
