@@ -100,9 +100,17 @@ func (r *profileReader) identify(n *yaml.Node) (id Identify) {
 		}
 		id.SNMP = append(id.SNMP, out)
 	}
-	for _, item := range r.list(m.get("modbus")) {
-		rule := r.mapping(item, "identify.modbus")
-		out := ModbusRule{Value: r.value(rule, "abcd", 0, false)}
+	id.Modbus = r.rules(m.get("modbus"), "identify.modbus", "abcd", 0)
+	m.done()
+	return id
+}
+
+// rules reads what values of a Modbus device must be. Order and base are those
+// of values that do not say their own.
+func (r *profileReader) rules(n *yaml.Node, what, order string, base int) (rules []ModbusRule) {
+	for _, item := range r.list(n) {
+		rule := r.mapping(item, what)
+		out := ModbusRule{Value: r.value(rule, order, base, false)}
 		for _, v := range r.list(rule.get("equals")) {
 			out.Equals = append(out.Equals, r.number(v, "equals", 0))
 		}
@@ -113,10 +121,9 @@ func (r *profileReader) identify(n *yaml.Node) (id Identify) {
 		if rule.node != nil && out.Equals == nil && out.Match == "" {
 			r.fault(item, "the rule compares with nothing; give it equals (numbers) or match (for type string)")
 		}
-		id.Modbus = append(id.Modbus, out)
+		rules = append(rules, out)
 	}
-	m.done()
-	return id
+	return rules
 }
 
 func (r *profileReader) pattern(n *yaml.Node) string {
@@ -352,6 +359,9 @@ func (r *profileReader) modbus(n *yaml.Node) *ModbusProfile {
 	for _, n := range r.list(m.get("sunspec")) {
 		p.SunSpec = append(p.SunSpec, r.integer(n, "sunspec", 0, 0, 0xFFFF))
 	}
+	if n := m.get("families"); n != nil {
+		p.Families = r.families(n, order, base)
+	}
 	points := r.points(m)
 	m.done()
 	for _, item := range points {
@@ -377,6 +387,11 @@ func (r *profileReader) modbus(n *yaml.Node) *ModbusProfile {
 		case p.SunSpec == nil && model != nil:
 			r.fault(model, "model goes with sunspec: [40000] in the profile")
 		}
+		for _, n := range r.list(m.get("family")) {
+			if f := r.family(n, p.Families); f != nil {
+				point.Families = append(point.Families, f)
+			}
+		}
 		if v := point.Value; v.Length > p.MaxRegisters && v.Space >= Holding {
 			r.fault(item, "the point takes %d registers; limits.max is %d", v.Length, p.MaxRegisters)
 		}
@@ -386,6 +401,37 @@ func (r *profileReader) modbus(n *yaml.Node) *ModbusProfile {
 		}
 	}
 	return p
+}
+
+// families reads what kinds of device there are whose points differ.
+func (r *profileReader) families(n *yaml.Node, order string, base int) (families []*ModbusFamily) {
+	pairs, _ := r.pairs(n, "families")
+	for _, p := range pairs {
+		f := &ModbusFamily{Name: p.key.Value, Rules: r.rules(p.value, "the family's rule", order, base)}
+		if len(f.Rules) == 0 {
+			r.fault(p.value, "family %s has no rule; say what its registers hold: [{holding: 769, equals: [7310, 7320]}]", f.Name)
+		}
+		families = append(families, f)
+	}
+	return families
+}
+
+// family returns the one of the families that n names.
+func (r *profileReader) family(n *yaml.Node, families []*ModbusFamily) *ModbusFamily {
+	name := r.text(n, "family")
+	var names []string
+	for _, f := range families {
+		if f.Name == name {
+			return f
+		}
+		names = append(names, f.Name)
+	}
+	if names == nil {
+		r.fault(n, "there is no family %s; say beside points what it is: families: {%s: [{holding: 769, equals: [7310, 7320]}]}", name, name)
+	} else {
+		r.fault(n, "there is no family %s; %s", name, oneOf(name, names))
+	}
+	return nil
 }
 
 // points returns the items of points; there must be one.

@@ -258,7 +258,15 @@ type ModbusProfile struct {
 	MaxBits      int   // coils or discrete inputs in one read, 1..2000
 	Gap          int   // unused registers that may be read to join two reads
 	SunSpec      []int // candidate addresses of the "SunS" marker; nil for a fixed map
+	Families     []*ModbusFamily
 	Points       []ModbusPoint
+}
+
+// A ModbusFamily is those devices of a profile of which all rules hold. A
+// device may be of several, and of none. Addresses are absolute.
+type ModbusFamily struct {
+	Name  string
+	Rules []ModbusRule
 }
 
 // A ModbusPoint is one value of a register map. Where several points of a
@@ -271,8 +279,9 @@ type ModbusPoint struct {
 	ChannelName string
 	Value       ModbusValue
 	Conversion
-	ScaleRegister *ModbusValue // s16 power of ten, on top of Scale; nil for none
-	Models        []int        // SunSpec model ids that the point belongs to
+	ScaleRegister *ModbusValue    // s16 power of ten, on top of Scale; nil for none
+	Models        []int           // SunSpec model ids that the point belongs to
+	Families      []*ModbusFamily // those that have the point; nil: every device has
 }
 
 // An SNMPProfile is a device's objects.

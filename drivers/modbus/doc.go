@@ -56,6 +56,10 @@
 //   - A SunSpec device's map is looked for once. The headers of the models that
 //     are read come with every poll: when one has moved, nothing is taken from
 //     the old places and the map is looked for again.
+//   - Of which families of its profile a device is, is read in every poll. When
+//     that is not as before, as in the first poll or after an exchange, all is
+//     read once more as the points of those families want it, and only that is
+//     taken.
 //   - A reading is a finite number or Bad with a reason. What the device marks
 //     as not available (a sentinel of the profile, NaN, an empty text) is left out.
 package modbus

@@ -92,3 +92,41 @@ func judge(rule config.ModbusRule, data []byte, err error) (bool, string) {
 	}
 	return slices.Contains(rule.Equals, v), "= " + strconv.FormatFloat(v, 'f', -1, 64)
 }
+
+// A family is what is known of whether the device is of a family of its
+// profile. What tells it is read in every poll: a device that was exchanged for
+// another must not be taken for what was there before.
+type family struct {
+	kind  *config.ModbusFamily
+	spans []*span // of its rules
+	is    bool
+}
+
+// isOf reports whether the device is, as far as is known, of a family.
+func (s *Source) isOf(kind *config.ModbusFamily) bool {
+	return slices.ContainsFunc(s.families, func(f family) bool { return f.kind == kind && f.is })
+}
+
+// sort finds of which families the device is by what the poll has read, and
+// reports whether that is something new. What was not read tells nothing.
+func (s *Source) sort() (other bool) {
+	for i := range s.families {
+		f := &s.families[i]
+		is := true
+		for j, sp := range f.spans {
+			if sp.err != nil && !sp.gone {
+				is = f.is
+				break
+			}
+			if sp.gone {
+				is = false
+			} else if holds, _ := judge(f.kind.Rules[j], sp.data, nil); !holds {
+				is = false
+			}
+		}
+		if is != f.is {
+			f.is, other = is, true
+		}
+	}
+	return other
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,8 @@ type Source struct {
 	mapped    int // the wire's connection when the map was found
 	candidate int // where the search begins
 	noMap     bool
+
+	families []family
 }
 
 type spanKey struct {
@@ -70,8 +73,8 @@ func NewSource(d *agent.Device, w *Wire, unit int, p *config.ModbusProfile, time
 }
 
 // compile makes fields, spans and batches of the profile's points, with what
-// is known of the device's SunSpec models. Points that were there before stay
-// the same.
+// is known of the device's SunSpec models and its families. Points that were
+// there before stay the same.
 func (s *Source) compile() {
 	before := make(map[agent.Point]*agent.Point)
 	for _, c := range s.chains {
@@ -101,8 +104,20 @@ func (s *Source) compile() {
 	var keys []key
 	chains := make(map[key][]field)
 	watched := make(map[int]bool)
+	families := make([]family, len(s.profile.Families))
+	for i, f := range s.profile.Families {
+		families[i] = family{kind: f, is: s.isOf(f)}
+		for _, r := range f.Rules {
+			sp, _ := need(r.Value, 0)
+			families[i].spans = append(families[i].spans, sp)
+		}
+	}
+	s.families = families
 	for i := range s.profile.Points {
 		p := &s.profile.Points[i]
+		if p.Families != nil && !slices.ContainsFunc(p.Families, s.isOf) {
+			continue
+		}
 		base := 0
 		if s.profile.SunSpec != nil && p.Models != nil {
 			m, ok := s.modelOf(p)
@@ -183,6 +198,13 @@ func (s *Source) Poll(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 		return s.fail(dst, err), err
 	}
 	s.report()
+	if s.sort() {
+		s.compile()
+		if err := s.ask(ctx); err != nil {
+			return s.fail(dst, err), err
+		}
+		s.report()
+	}
 	s.checkHeaders()
 	dst = s.emit(dst)
 	if s.failed {
@@ -514,6 +536,11 @@ func (s *Source) trim() {
 	}
 	for _, h := range s.headers {
 		h.span.unused = false
+	}
+	for _, f := range s.families {
+		for _, sp := range f.spans {
+			sp.unused = false
+		}
 	}
 	for _, c := range s.chains {
 		for i := range c {

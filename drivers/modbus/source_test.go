@@ -487,6 +487,84 @@ func TestComingBackAsksForAllAgain(t *testing.T) {
 	})
 }
 
+// families returns a profile whose devices hold at 0 what they are: 1 and 2 have
+// points of their own, and both one more.
+func families() *config.ModbusProfile {
+	var all []*config.ModbusFamily
+	for i, name := range []string{"one", "two"} {
+		all = append(all, &config.ModbusFamily{Name: name, Rules: []config.ModbusRule{
+			{Value: holding(0, "u16"), Equals: []float64{float64(i + 1)}},
+			{Value: holding(50, "string"), Match: "^AC"},
+		}})
+		all[i].Rules[1].Value.Length = 1
+	}
+	points := []config.ModbusPoint{word(1, "all"), word(2, "one"), word(2, "two"), word(3, "both")}
+	points[1].Families, points[2].Families, points[3].Families = all[:1], all[1:], all
+	p := profileOf(points...)
+	p.Families = all
+	return p
+}
+
+func TestFamilies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBank()
+		b.set(0, 1, 10, 20, 30)
+		b.set(50, 'A'<<8|'C')
+		s, log := newTestSource(t, b, families())
+		one := []string{"voltage/all=10", "voltage/one=20", "voltage/both=30"}
+		poll(t, s, b, one, []string{"holding 0x0000..0x0001", "holding 0x0032", "holding 0x0000..0x0003", "holding 0x0032"})
+		poll(t, s, b, one, []string{"holding 0x0000..0x0003", "holding 0x0032"})
+
+		// Another one, in the same poll.
+		b.set(0, 2)
+		poll(t, s, b, []string{"voltage/all=10", "voltage/two=20", "voltage/both=30"}, nil)
+		b.set(0, 7)
+		poll(t, s, b, []string{"voltage/all=10"}, nil)
+		b.reads()
+		poll(t, s, b, []string{"voltage/all=10"}, []string{"holding 0x0000..0x0001", "holding 0x0032"})
+
+		// What was not read tells nothing: it stays what it is.
+		b.set(0, 1)
+		poll(t, s, b, one, nil)
+		b.when(func(q question) bool {
+			if q.address == 50 {
+				q.refuse(6)
+			}
+			return q.address == 50
+		})
+		poll(t, s, b, one, nil)
+		b.when(nil)
+		b.set(50, 'X'<<8)
+		poll(t, s, b, []string{"voltage/all=10"}, nil)
+		if log.Len() > 0 {
+			t.Errorf("log\n%s", log)
+		}
+	})
+}
+
+// TestFamilyThatCannotBeTold: a device that refuses to say what it is has what
+// all devices have, and so has one that keeps silent about it.
+func TestFamilyThatCannotBeTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBank()
+		b.set(0, 1, 10, 20, 30)
+		s, log := newTestSource(t, b, families())
+		poll(t, s, b, []string{"voltage/all=10"}, nil)
+		poll(t, s, b, []string{"voltage/all=10"}, []string{"holding 0x0000..0x0001"})
+		if strings.Count(log.String(), "left_out=\"holding 0x0032\"") != 1 {
+			t.Errorf("log\n%s", log)
+		}
+
+		b = newBank()
+		b.set(0, 1, 10, 20, 30)
+		b.special = func(q question) bool { return q.address == 50 }
+		s, _ = newTestSource(t, b, families())
+		for range 3 {
+			poll(t, s, b, []string{"voltage/all=10"}, nil)
+		}
+	})
+}
+
 func TestCloseWithTheLastSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := make(chan bool, 1)

@@ -37,6 +37,34 @@ func (s *Server) Close() error { return s.close() }
 type Unit struct {
 	Profile *config.Profile // with a register map
 	Values  Values
+	Family  string // of the profile's, that the device is of; "" for the first, if there is one
+}
+
+// families returns the family that the device was chosen to be of, nil for
+// none, and all of which it then is.
+func (u Unit) families() (chosen *config.ModbusFamily, all []*config.ModbusFamily) {
+	for _, f := range u.Profile.Modbus.Families {
+		if chosen == nil && (u.Family == "" || u.Family == f.Name) {
+			chosen = f
+		}
+	}
+	if chosen == nil {
+		return nil, nil
+	}
+	holds := func(rule config.ModbusRule) bool {
+		return slices.ContainsFunc(chosen.Rules, func(own config.ModbusRule) bool {
+			if own.Value != rule.Value || own.Equals == nil {
+				return own.Value == rule.Value && own.Match == rule.Match
+			}
+			return slices.Contains(rule.Equals, own.Equals[0])
+		})
+	}
+	for _, f := range u.Profile.Modbus.Families {
+		if !slices.ContainsFunc(f.Rules, func(rule config.ModbusRule) bool { return !holds(rule) }) {
+			all = append(all, f)
+		}
+	}
+	return chosen, all
 }
 
 // ServeModbus serves units by their unit ids at a TCP address; port 0 takes a
@@ -59,6 +87,9 @@ func ServeModbus(address string, units map[int]Unit) (*Server, error) {
 		}
 		if u.Profile.Modbus == nil {
 			return nil, fmt.Errorf("serve unit %d: profile %s has no register map", id, u.Profile.Name)
+		}
+		if chosen, _ := u.families(); chosen == nil && u.Family != "" {
+			return nil, fmt.Errorf("serve unit %d: profile %s has no family %s", id, u.Profile.Name, u.Family)
 		}
 		byID[byte(id)] = layOut(u)
 	}
@@ -313,16 +344,20 @@ func layOut(u Unit) *registers {
 	if p.SunSpec != nil {
 		base = l.sunSpec(p)
 	}
-	exponents := scaleExponents(p.Points)
-	for i := range p.Points {
-		point := &p.Points[i]
+	chosen, families := u.families()
+	points := slices.DeleteFunc(slices.Clone(p.Points), func(point config.ModbusPoint) bool {
+		return point.Families != nil && !slices.ContainsFunc(point.Families, func(f *config.ModbusFamily) bool { return slices.Contains(families, f) })
+	})
+	exponents := scaleExponents(points)
+	for i := range points {
+		point := &points[i]
 		at, ok := base(point)
 		if !ok {
 			continue
 		}
 		conv := point.Conversion
 		// Of several bits of a register that say the same the first is set.
-		for _, before := range p.Points[:i] {
+		for _, before := range points[:i] {
 			if before.Metric == point.Metric && before.Channel == point.Channel && conv.States != nil &&
 				before.Value.Space == point.Value.Space && before.Value.Address == point.Value.Address {
 				conv.States = maps.Clone(conv.States)
@@ -346,7 +381,11 @@ func layOut(u Unit) *registers {
 	}
 
 	r := &registers{values: u.Values}
-	for _, rule := range u.Profile.Identify.Modbus {
+	rules := u.Profile.Identify.Modbus
+	if chosen != nil {
+		rules = slices.Concat(rules, chosen.Rules)
+	}
+	for _, rule := range rules {
 		f := field{value: rule.Value, constant: raw{text: example(rule.Match), isText: true}}
 		if len(rule.Equals) > 0 {
 			f.constant = raw{number: rule.Equals[0]}

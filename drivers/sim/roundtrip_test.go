@@ -102,7 +102,13 @@ func TestRoundTrip(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(profiles)) {
 		p := profiles[name]
 		if p.Modbus != nil {
-			t.Run(name+" modbus", func(t *testing.T) { t.Parallel(); roundTripModbus(t, p) })
+			families := []string{""}
+			for _, f := range p.Modbus.Families {
+				families = append(families, f.Name)
+			}
+			for _, family := range families {
+				t.Run(strings.TrimSpace(name+" modbus "+family), func(t *testing.T) { t.Parallel(); roundTripModbus(t, p, family) })
+			}
 		}
 		if p.SNMP != nil {
 			t.Run(name+" snmp", func(t *testing.T) { t.Parallel(); roundTripSNMP(t, p) })
@@ -110,7 +116,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-func roundTripModbus(t *testing.T, p *config.Profile) {
+// roundTripModbus serves a device of a family, "" for one of any, and expects
+// back what all devices have and what that family has.
+func roundTripModbus(t *testing.T, p *config.Profile, family string) {
 	of, must := make(map[quantity]*asked), make(map[quantity]bool)
 	model := 0 // that most points have: the one that is served
 	count := make(map[int]int)
@@ -123,6 +131,9 @@ func roundTripModbus(t *testing.T, p *config.Profile) {
 	}
 	for i, point := range p.Modbus.Points {
 		if point.Models != nil && !slices.Contains(point.Models, model) && !slices.Contains(point.Models, 1) || point.Value.Type == "string" {
+			continue
+		}
+		if point.Families != nil && !slices.ContainsFunc(point.Families, func(f *config.ModbusFamily) bool { return f.Name == family }) {
 			continue
 		}
 		// Of bit fields that lie on each other the first is served.
@@ -156,7 +167,7 @@ func roundTripModbus(t *testing.T, p *config.Profile) {
 	}
 	values := make(everything)
 	values.choose(rand.New(rand.NewPCG(1, 1)), of)
-	s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{3: {Profile: p, Values: values}})
+	s, err := sim.ServeModbus("127.0.0.1:0", map[int]sim.Unit{3: {Profile: p, Values: values, Family: family}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ With tls it shows DIR/server.pem and talks to those only whom DIR/ca.pem knows.
 Unit u has the holding registers 0..59 and 70..79, each 100 u + its address;
 60..69 are refused. Input registers 0..9 hold u.
 Coils 0..19: every third is on. Discrete inputs 0..7 are on. Other units are
-silent.
+silent. A unit written u:768=1,769=32841 has these holding registers instead.
 """
 import ssl
 import sys
@@ -22,11 +22,13 @@ from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSp
 from pymodbus.server import StartTcpServer, StartTlsServer
 from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
-kind, port, units = sys.argv[1], sys.argv[2], [int(u) for u in sys.argv[3:]]
+kind, port, units = sys.argv[1], sys.argv[2], dict(u.partition(":")[::2] for u in sys.argv[3:])
 
 
-def unit(u):
+def unit(u, registers):
     holding = {a: 100 * u + a for a in list(range(60)) + list(range(70, 80))}
+    if registers:
+        holding = {int(a): int(v, 0) for a, v in (r.split("=") for r in registers.split(","))}
     return ModbusSlaveContext(
         hr=ModbusSparseDataBlock(holding),
         ir=ModbusSparseDataBlock({a: u for a in range(10)}),
@@ -36,7 +38,7 @@ def unit(u):
     )
 
 
-context = ModbusServerContext(slaves={u: unit(u) for u in units}, single=False)
+context = ModbusServerContext(slaves={int(u): unit(int(u), registers) for u, registers in units.items()}, single=False)
 framer = ModbusRtuFramer if kind == "rtu" else ModbusSocketFramer
 settings = dict(context=context, framer=framer, address=("127.0.0.1", int(port)), ignore_missing_slaves=True,
                 allow_reuse_address=True)
