@@ -485,12 +485,7 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 		if rows != nil {
 			point.Rows = r.rows(rows, point.NameOID != "")
 		}
-		if where != nil {
-			pairs, _ := r.pairs(where, "where")
-			for _, p := range pairs {
-				point.Where = append(point.Where, SNMPCondition{Column: r.oid(p.key, "where"), Values: r.texts(p.value, "where")})
-			}
-		}
+		point.Where = r.where(where)
 		if point.Table != "" && channel == nil && rows == nil && m.node != nil {
 			r.fault(m.node, "a table's rows need a channel each, for example channel: \"L{index}\"")
 		}
@@ -507,6 +502,18 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 	return p
 }
 
+// where reads which rows of a table count, by what other cells of theirs say.
+func (r *profileReader) where(n *yaml.Node) (conditions []SNMPCondition) {
+	if n == nil {
+		return nil
+	}
+	pairs, _ := r.pairs(n, "where")
+	for _, p := range pairs {
+		conditions = append(conditions, SNMPCondition{Column: r.oid(p.key, "where"), Values: r.texts(p.value, "where")})
+	}
+	return conditions
+}
+
 // alarms reads a table whose rows are the alarms that a device has.
 func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 	m := r.mapping(n, "the alarm table")
@@ -518,32 +525,43 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 	if rows != "" && !strings.HasSuffix(rows, ".0") {
 		r.fault(count, "count is %s; write the scalar that says how many rows the table has, with its .0", rows)
 	}
-	present, other := m.need("present", "{1.3.6.1.2.1.33.1.6.3.1: x_alarm_battery_bad}"), m.need("other", "x_other_alarm")
+	where := r.where(m.get("where"))
+	present, other := m.need("present", "{x_alarm_battery_bad: 1.3.6.1.2.1.33.1.6.3.1}"), m.need("other", "x_other_alarm")
 	m.done()
-	seen := map[string]bool{}
-	add := func(oid string, n *yaml.Node) {
-		metric := r.alarm(n)
-		if metric == nil || column == "" || rows == "" {
-			return
+	add := func(n *yaml.Node, oids ...string) {
+		if metric := r.alarm(n); metric != nil && column != "" && rows != "" {
+			points = append(points, SNMPPoint{Metric: metric, Alarm: &SNMPAlarm{Column: column, Count: rows, OIDs: oids}, Where: where,
+				Conversion: Conversion{Scale: 1, States: map[string]string{"0": "clear", "1": "active"}}})
 		}
-		if seen[metric.Name] {
-			r.fault(n, "%s is another alarm of this table already", metric.Name)
-			return
-		}
-		seen[metric.Name] = true
-		points = append(points, SNMPPoint{Metric: metric, Alarm: &SNMPAlarm{Column: column, Count: rows, OID: oid},
-			Conversion: Conversion{Scale: 1, States: map[string]string{"0": "clear", "1": "active"}}})
 	}
+	names, of := map[string]bool{}, map[string]string{}
 	if present != nil {
 		pairs, _ := r.pairs(present, "present")
 		for _, p := range pairs {
-			if oid := r.oid(p.key, "present"); oid != "" {
-				add(oid, p.value)
+			var oids []string
+			for _, item := range r.list(p.value) {
+				oid := r.oid(item, "present")
+				if oid == "" {
+					continue
+				}
+				if first := of[oid]; first != "" {
+					r.fault(item, "%s is %s already", oid, first)
+				}
+				of[oid] = p.key.Value
+				oids = append(oids, oid)
+			}
+			names[p.key.Value] = true
+			if len(oids) > 0 {
+				add(p.key, oids...)
 			}
 		}
 	}
-	if other != nil {
-		add("", other)
+	switch {
+	case other == nil:
+	case names[other.Value]:
+		r.fault(other, "%s is an alarm in present; other is for all that are not in it", other.Value)
+	default:
+		add(other)
 	}
 	return points
 }

@@ -340,7 +340,9 @@ type SNMPPoint struct {
 	// one number; a row belongs to the index without * that is its own, or else
 	// to the only one that it matches.
 	Rows map[string]string
-	// Where leaves out rows whose cell in another column is not one of the values.
+	// Where leaves out rows whose cell in another column is not one of the
+	// values, or is not there. Of a table of alarms those count that have no
+	// such cell: not every device says more of an alarm than that it is there.
 	Where []SNMPCondition
 
 	Conversion
@@ -348,11 +350,15 @@ type SNMPPoint struct {
 }
 
 // An SNMPAlarm is one of the alarms of a table whose rows are those that the
-// device has now. Its metric's states are AlarmStates.
+// device has now. Its metric's states are AlarmStates. Of several tables the
+// first that a device has is read.
 type SNMPAlarm struct {
 	Column string // its cells are the OIDs of alarms
 	Count  string // the scalar with the number of rows; a device without it does not have the table
-	OID    string // of the alarm; "" for all that no other point of the column is about
+	// OIDs are those of the alarm; what lies below one of them is it too, unless
+	// it is nearer to another alarm of the table. None is for all that no other
+	// point of the column is about.
+	OIDs []string
 }
 
 // AlarmStates returns the words of an alarm that is there or not.

@@ -93,7 +93,8 @@ func (p *plant) device(id string) *agent.Device {
 }
 
 // say polls a device: "status=on_battery battery_charge=98 voltage/L1=230
-// battery_charge=bad". Without any it does not answer.
+// battery_charge=bad x_other_alarm=active:1.3.6,1.3.7". Without any it does not
+// answer.
 func (p *plant) say(id, readings string) {
 	p.t.Helper()
 	d := p.device(id)
@@ -113,6 +114,8 @@ func (p *plant) say(id, readings string) {
 			p.points[key] = pt
 		}
 		rd := agent.Reading{Point: pt, Time: at}
+		value, rd.Raw, _ = strings.Cut(value, ":")
+		rd.Raw = strings.ReplaceAll(rd.Raw, ",", ", ")
 		var v float64
 		switch code, ok := pt.Metric.Code(value); {
 		case value == "bad":
@@ -208,6 +211,40 @@ func TestAlarmTable(t *testing.T) {
 	)
 	if cs := p.e.Events(agent.EventQuery{})[2].Text.CS; cs != "UPS hlásí: porucha pojistky" {
 		t.Errorf("in Czech: %s", cs)
+	}
+}
+
+// TestUnlistedAlarm: what a device says of alarms that have no name is in the
+// words of the one that stands for them, all that it said while the event lasts.
+func TestUnlistedAlarm(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.now("ups", "x_other_alarm=clear")
+	p.now("ups", "x_other_alarm=active:1.3.6.2.15")
+	p.now("ups", "x_other_alarm=active:1.3.6.2.15")
+	p.now("ups", "x_other_alarm=active:1.3.6.2.1,1.3.6.2.15")
+	p.now("ups", "x_other_alarm=active:1.3.6.2.1")
+	if n := len(p.told); n != 2 {
+		t.Errorf("told %d times; want 2", n)
+	}
+	p.open(Options{Dir: dir}) // after a restart the same event goes on
+	p.now("ups", "x_other_alarm=active:1.3.6.2.1")
+	p.now("ups", "x_other_alarm=active:1.3.6.2.7")
+	p.now("ups", "x_other_alarm=clear")
+	p.now("ups", "x_other_alarm=active")
+	p.want(
+		"1..7 warning UPS reports: other alarm (1.3.6.2.15) (1.3.6.2.1) (1.3.6.2.7)",
+		"8.. warning UPS reports: other alarm",
+	)
+	if cs := p.told[0].Text.CS; cs != "UPS hlásí: jiný alarm (1.3.6.2.15)" {
+		t.Errorf("in Czech: %s", cs)
+	}
+	p.now("ups", "x_other_alarm=active:"+strings.Repeat("1.3.6.2.9,", 200)+strings.Repeat("9", mostWords))
+	for i := range 1000 {
+		p.now("ups", fmt.Sprintf("x_other_alarm=active:1.3.6.2.%d", i))
+	}
+	if n := len(p.e.Active()[0].Text.CS); n > mostWords+50 || n < mostWords-50 {
+		t.Errorf("%d bytes of words", n)
 	}
 }
 

@@ -39,6 +39,7 @@ type cell struct {
 	point  *agent.Point
 	seen   int     // the device's polls at the last Good reading; 0 before the first
 	value  float64 // that it had
+	raw    string  // likewise
 	failed int     // the device's polls at the last Bad one
 	misses int     // answered polls in a row that did not read it
 	stale  *happening
@@ -262,7 +263,7 @@ func (e *Engine) read(c *cell, r *agent.Reading, at time.Time) {
 		}
 		return
 	}
-	c.seen, c.value = c.device.polls, r.Value
+	c.seen, c.value, c.raw = c.device.polls, r.Value, r.Raw
 	if c.stale != nil {
 		e.end(c.stale, at)
 		c.stale = nil
@@ -293,6 +294,7 @@ func (e *Engine) state(c *cell, code int, at time.Time) {
 		switch h := c.event; {
 		case h != nil && rule != nil && ruleHas(rule, h.event.State):
 			h.meaning = rule.meaning // it goes on
+			e.tellMore(c)
 			return
 		case h != nil:
 			e.end(h, at)
@@ -317,7 +319,33 @@ func (e *Engine) state(c *cell, code int, at time.Time) {
 	} else if c.waiting && at.Sub(c.since) >= settledAfter {
 		c.waiting = false
 		c.event = e.say(c, rule, code, c.since)
+	} else if c.raw != "" && c.event != nil {
+		e.tellMore(c)
 	}
+}
+
+// tellMore adds to an event's words what the device says of it that they do not
+// have yet: an alarm that stands for all without a name may be another now.
+func (e *Engine) tellMore(c *cell) {
+	text := &c.event.event.Text
+	words := withRaw(*text, c.raw)
+	if words != *text {
+		*text = words
+		e.update(c.event)
+	}
+}
+
+// mostWords is how long an event's words get by what a device says itself.
+const mostWords = 1000
+
+// withRaw returns words with what a device said itself, piece by piece.
+func withRaw(words agent.Words, raw string) agent.Words {
+	for said := range strings.SplitSeq(raw, ", ") {
+		if in := " (" + said + ")"; said != "" && len(words.EN)+len(in) <= mostWords && !strings.Contains(words.EN, in) {
+			words = agent.Words{EN: words.EN + in, CS: words.CS + in}
+		}
+	}
+	return words
 }
 
 func ruleHas(r *stateRule, word string) bool {
@@ -334,7 +362,7 @@ func (e *Engine) say(c *cell, r *stateRule, code int, at time.Time) *happening {
 	m := c.point.Metric
 	value := float64(code)
 	ev := agent.Event{Kind: stateKind(m), Metric: m.Name, Channel: c.point.Channel, Severity: r.severity, Began: at,
-		Value: &value, State: m.Word(code), Text: say(r.text, place(c.point))}
+		Value: &value, State: m.Word(code), Text: withRaw(say(r.text, place(c.point)), c.raw)}
 	describe(&ev, c.device.Device)
 	if r.how == momentary {
 		ev.Ended = at

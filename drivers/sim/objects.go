@@ -46,7 +46,7 @@ type object struct {
 	factor  float64           // 10^-decimals
 	states  map[string]string // of a state: those of all points that are about it
 
-	alarm  string   // of a row that is there while the state is active: the OID in it
+	row    bool     // of a row of alarms: it is there while the state is active
 	counts []object // of a scalar that counts such rows
 }
 
@@ -83,6 +83,11 @@ func (o *objects) known(name string) bool {
 
 // value returns what the object holds now; ok is false when it does not exist.
 func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) {
+	if x.row {
+		if v, ok := values.Value(x.metric, x.channel); !ok || x.metric.Word(int(v)) != "active" {
+			return 0, nil, false
+		}
+	}
 	switch c := x.constant.(type) {
 	case int:
 		return gosnmp.Integer, c, true
@@ -102,9 +107,6 @@ func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) 
 		return gosnmp.Gauge32, uint32(rows), true
 	}
 	v, ok := values.Value(x.metric, x.channel)
-	if x.alarm != "" {
-		return gosnmp.ObjectIdentifier, "." + x.alarm, ok && x.metric.Word(int(v)) == "active"
-	}
 	var r raw
 	switch {
 	case ok:
@@ -243,10 +245,18 @@ func (c *collector) alarms(points []*config.SNMPPoint) {
 		if p.Alarm == nil {
 			continue
 		}
-		count := p.Alarm.Count
-		x := object{metric: p.Metric, channel: p.Channel, alarm: cmp.Or(p.Alarm.OID, unlisted)}
+		count, oid := p.Alarm.Count, unlisted
+		if len(p.Alarm.OIDs) > 0 {
+			oid = p.Alarm.OIDs[0]
+		}
+		x := object{metric: p.Metric, channel: p.Channel, row: true, constant: "." + oid, isOID: true}
 		rows[count] = append(rows[count], x)
-		c.put(p.Alarm.Column+"."+strconv.Itoa(len(rows[count])), x)
+		index := strconv.Itoa(len(rows[count]))
+		c.put(p.Alarm.Column+"."+index, x)
+		for _, w := range p.Where {
+			x.constant, x.isOID = constantOf(w.Values[0]), false
+			c.put(conditionCell(w, index), x)
+		}
 	}
 	for count, of := range rows {
 		c.put(count, object{counts: of})

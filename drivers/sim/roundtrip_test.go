@@ -223,7 +223,7 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 		// Of two metrics in one object the whole device has the first.
 		object := point.OID + point.Table
 		if point.Alarm != nil {
-			object = point.Alarm.Column + "=" + point.Alarm.OID
+			object = fmt.Sprint(point.Alarm.Column, point.Alarm.OIDs)
 		}
 		if owner[object] == nil {
 			owner[object] = point.Metric

@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"plantroom/agent"
 	"plantroom/config"
 )
 
-// bulkAlarms is what a GETBULK asks of tables of alarms in all: mostly they
-// are empty, and what follows them comes for nothing.
+// bulkAlarms is how many rows a GETBULK asks of a table of alarms: mostly it
+// is empty, and what follows it comes for nothing.
 const bulkAlarms = 4
 
 // The codes of config.AlarmStates.
@@ -19,137 +20,172 @@ const (
 	alarmActive = 2
 )
 
-// An alarmTable is a column whose rows are the alarms that a device has now.
+// An alarmTable is a table whose rows are the alarms that a device has now.
 type alarmTable struct {
-	column string // with a leading dot
-	count  string // the scalar with the number of its rows, likewise
+	rows   config.SNMPPoint // its column, and which rows of it count
+	count  *object          // the scalar with the number of its rows
 	alarms []alarm
-	failed error // the agent would not say; it is not asked again until the next survey
+	listed map[string]int // where in alarms one with an OID is, without a leading dot; "" is that which stands for all others
+	failed error          // the agent would not say; it is not asked again until the next survey
 }
 
 // An alarm is one that a table can have.
 type alarm struct {
-	oid    string // without a leading dot; "" for all that are not in the table's list
 	point  *agent.Point
-	active bool // in the last walk
+	active bool     // in the last walk
+	others []string // what the table said, where the alarm stands for those that are not in its list
 }
 
-// alarmTables makes tables of those that a survey found to be there. What is as
-// it was before stays the same Point, and a table of which the survey could
-// not find out stays.
-func alarmTables(device *agent.Device, points []config.SNMPPoint, s *survey, before []alarmTable) (tables []alarmTable) {
+// alarmsOf makes the table of a device's alarms: the first of the profile's
+// tables that a survey found to be there, nil where none is. What is as it was
+// before stays the same Point, and a table of which the survey could not find
+// out stays. Its count may be an object of one of the cells.
+func alarmsOf(device *agent.Device, points []config.SNMPPoint, s *survey, cells []cell, before *alarmTable) (t *alarmTable) {
 	known := map[agent.Point]*agent.Point{}
-	had := map[string]bool{}
-	for _, t := range before {
-		had[t.column] = true
-		for _, a := range t.alarms {
+	had := ""
+	if before != nil {
+		had = before.rows.Table
+		for _, a := range before.alarms {
 			known[*a.point] = a.point
 		}
 	}
-	at := map[string]int{}
 	for i := range points {
 		p := &points[i]
-		if p.Alarm == nil {
+		if p.Alarm == nil || t != nil && t.rows.Table != p.Alarm.Column {
 			continue
 		}
-		column := dotted(p.Alarm.Column)
-		if there := s.value(dotted(p.Alarm.Count)) != nil || s.incomplete(p) && had[column]; !there {
+		if there := s.value(dotted(p.Alarm.Count)) != nil || s.incomplete(p) && had == p.Alarm.Column; !there {
 			continue
 		}
-		if _, begun := at[column]; !begun {
-			at[column] = len(tables)
-			tables = append(tables, alarmTable{column: column, count: dotted(p.Alarm.Count)})
+		if t == nil {
+			t = &alarmTable{
+				rows:   config.SNMPPoint{Table: p.Alarm.Column, Where: p.Where},
+				count:  objectAt(cells, dotted(p.Alarm.Count)),
+				listed: map[string]int{},
+			}
 		}
 		point := &agent.Point{Device: device, Metric: p.Metric, Channel: p.Channel, Source: p.Alarm.Column}
 		if same := known[*point]; same != nil {
 			point = same
 		}
-		t := &tables[at[column]]
-		t.alarms = append(t.alarms, alarm{oid: p.Alarm.OID, point: point})
+		for _, oid := range p.Alarm.OIDs {
+			t.listed[oid] = len(t.alarms)
+		}
+		if len(p.Alarm.OIDs) == 0 {
+			t.listed[""] = len(t.alarms)
+		}
+		t.alarms = append(t.alarms, alarm{point: point})
 	}
-	return tables
+	return t
 }
 
-// readAlarms walks the tables of alarms, side by side, and appends what they
-// say. An error means that the device does not answer.
-func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.Reading, error) {
-	if len(s.alarms) == 0 {
-		return dst, nil
-	}
-	var columns []config.SNMPPoint
-	for i := range s.alarms {
-		if t := &s.alarms[i]; t.failed == nil {
-			columns = append(columns, config.SNMPPoint{Table: t.column})
+// objectAt returns the object at oid that cells read, or another.
+func objectAt(cells []cell, oid string) *object {
+	for i := range cells {
+		for _, w := range cells[i].ways {
+			if w.object.oid == oid {
+				return w.object
+			}
 		}
 	}
-	walk := newSurvey(columns)
-	walk.bulk = bulkAlarms
+	return &object{oid: oid, size: 5}
+}
+
+// equal reports whether two tables are of the same Points, or there is none.
+func (t *alarmTable) equal(other *alarmTable) bool {
+	if t == nil || other == nil {
+		return t == other
+	}
+	return slices.EqualFunc(t.alarms, other.alarms, func(a, b alarm) bool { return a.point == b.point })
+}
+
+// readAlarms walks the table of alarms and appends what it says. An error
+// means that the device does not answer.
+func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.Reading, error) {
+	t := s.alarms
+	if t == nil {
+		return dst, nil
+	}
+	if t.failed != nil {
+		return t.fail(dst, t.failed), nil
+	}
+	walk := newSurvey([]config.SNMPPoint{t.rows})
+	walk.bulk = bulkAlarms * len(walk.columns)
 	for !walk.done() {
 		if err := walk.step(ctx, &s.client); err != nil {
 			return dst, err
 		}
 	}
-	for i := range s.alarms {
-		t := &s.alarms[i]
-		if walk.failed[t.column] {
-			t.failed = fmt.Errorf("walk %s of %s: the agent refuses", t.column[1:], s.client.address.Address)
-			s.soon()
-		}
-		if t.failed != nil {
-			dst = t.fail(dst, t.failed)
+	if walk.incomplete(&t.rows) {
+		t.failed = fmt.Errorf("walk %s of %s: the agent refuses", t.rows.Table, s.client.address.Address)
+		s.soon()
+		return t.fail(dst, t.failed), nil
+	}
+	t.note(walk)
+	clear, why := alarmClear, ""
+	if n := t.counted(); n > 0 && len(walk.rows[dotted(t.rows.Table)]) == 0 {
+		clear, why = 0, fmt.Sprintf("%g rows counted", n) // it keeps no table, or the alarm is coming or going
+	}
+	for i := range t.alarms {
+		a := &t.alarms[i]
+		if !a.active {
+			dst = append(dst, a.point.Stated(clear, why))
 			continue
 		}
-		t.note(walk)
-		clear, why := alarmClear, ""
-		if n := s.counted(t); n > 0 && len(walk.rows[t.column]) == 0 {
-			clear, why = 0, fmt.Sprintf("%g rows counted", n) // it keeps no table, or the alarm is coming or going
-		}
-		for j := range t.alarms {
-			if a := &t.alarms[j]; a.active {
-				dst = append(dst, a.point.Stated(alarmActive, ""))
-			} else {
-				dst = append(dst, a.point.Stated(clear, why))
-			}
-		}
+		r := a.point.Stated(alarmActive, "")
+		r.Raw = strings.Join(a.others, ", ")
+		dst = append(dst, r)
 	}
 	return dst, nil
 }
 
-// counted returns how many rows the device said in this poll that a table has,
-// 0 where the profile has no point that asks.
-func (s *Source) counted(t *alarmTable) float64 {
-	for i := range s.requests {
-		if j := slices.Index(s.requests[i].oids, t.count); j >= 0 && s.requests[i].answers[j].failed == nil {
-			n, _ := number(&s.requests[i].answers[j].pdu)
-			return n
-		}
+// counted returns how many rows the device said in this poll that the table
+// has, 0 where it did not say.
+func (t *alarmTable) counted() float64 {
+	a := t.count.answer
+	if a == nil || a.failed != nil || absent(a.pdu.Type) {
+		return 0
 	}
-	return 0
+	n, _ := number(&a.pdu)
+	return n
 }
 
 // note takes over which alarms a walk has seen. A row with an alarm that is
 // not in the list is not lost: then the one that stands for all others is active.
 func (t *alarmTable) note(walk *survey) {
 	for i := range t.alarms {
-		t.alarms[i].active = false
+		t.alarms[i].active, t.alarms[i].others = false, nil
 	}
-	for _, row := range walk.rows[t.column] {
-		said := text(walk.value(t.column + "." + row))
-		other := -1
-		for i := range t.alarms {
-			a := &t.alarms[i]
-			if a.oid == said && said != "" {
-				a.active, other = true, -1
-				break
-			}
-			if a.oid == "" {
-				other = i
-			}
+	for _, row := range walk.rows[dotted(t.rows.Table)] {
+		if !holds(t.rows.Where, walk, row, true) {
+			continue
 		}
-		if other >= 0 {
-			t.alarms[other].active = true
+		said := text(walk.beside(t.rows.Table, row))
+		i, listed := t.find(said)
+		if i < 0 {
+			continue
+		}
+		a := &t.alarms[i]
+		a.active = true
+		if !listed && said != "" && !slices.Contains(a.others, said) {
+			a.others = append(a.others, said)
 		}
 	}
+}
+
+// find returns where the alarm with an OID is: the one in the list that has
+// it, or else has the longest that it lies below, or else the one for all
+// others; -1 for none.
+func (t *alarmTable) find(oid string) (at int, listed bool) {
+	for above, more := oid, true; more; above, more = shorter(above) {
+		if i, ok := t.listed[above]; ok && above != "" {
+			return i, true
+		}
+	}
+	if i, ok := t.listed[""]; ok {
+		return i, false
+	}
+	return -1, false
 }
 
 // fail appends that nothing is known of the table's alarms.

@@ -23,10 +23,10 @@ const (
 
 // alarmPoints are two alarms of RFC 1628 and what stands for all others.
 func alarmPoints() (points []config.SNMPPoint) {
-	for _, a := range [][2]string{{"bad", wellKnown + "1"}, {"battery", wellKnown + "2"}, {"other", ""}} {
+	for _, a := range [][]string{{"bad", wellKnown + "1"}, {"battery", wellKnown + "2", wellKnown + "1.4"}, {"other"}} {
 		points = append(points, config.SNMPPoint{
 			Metric: &agent.Metric{Class: "test", Name: a[0], Kind: agent.State, States: config.AlarmStates()},
-			Alarm:  &config.SNMPAlarm{Column: alarmColumn, Count: alarmCount, OID: a[1]},
+			Alarm:  &config.SNMPAlarm{Column: alarmColumn, Count: alarmCount, OIDs: a[1:]},
 		})
 	}
 	return points
@@ -62,10 +62,13 @@ func TestAlarmTable(t *testing.T) {
 				{map[int]string{7: wellKnown + "2"}, []string{"bad=clear", "battery=active", "other=clear"}},
 				{map[int]string{7: wellKnown + "2", 8: wellKnown + "1"}, []string{"bad=active", "battery=active", "other=clear"}},
 				{map[int]string{8: wellKnown + "1"}, []string{"bad=active", "battery=clear", "other=clear"}},
-				{map[int]string{8: wellKnown + "10"}, []string{"bad=clear", "battery=clear", "other=active"}}, // not 1
-				{map[int]string{9: "1.3.6.1.4.1.9.9", 10: wellKnown + "1"}, []string{"bad=active", "battery=clear", "other=active"}},
+				{map[int]string{8: wellKnown + "10"}, []string{"bad=clear", "battery=clear", "other=active (" + wellKnown + "10)"}},       // not 1
+				{map[int]string{8: wellKnown + "1.3.1", 9: wellKnown + "1.4.2"}, []string{"bad=active", "battery=active", "other=clear"}}, // what is below, nearest first
+				{map[int]string{9: "1.3.6.1.4.1.9.9", 10: wellKnown + "1"}, []string{"bad=active", "battery=clear", "other=active (1.3.6.1.4.1.9.9)"}},
 				{map[int]string{1: wellKnown + "3", 2: wellKnown + "4", 3: wellKnown + "5", 4: wellKnown + "6", 5: wellKnown + "7",
-					6: wellKnown + "8", 7: wellKnown + "9", 8: wellKnown + "10", 10: wellKnown + "2"}, []string{"bad=clear", "battery=active", "other=active"}},
+					6: wellKnown + "8", 7: wellKnown + "9", 8: wellKnown + "10", 10: wellKnown + "2", 11: wellKnown + "9"}, []string{"bad=clear", "battery=active",
+					"other=active (" + wellKnown + "3, " + wellKnown + "4, " + wellKnown + "5, " + wellKnown + "6, " +
+						wellKnown + "7, " + wellKnown + "8, " + wellKnown + "9, " + wellKnown + "10)"}},
 				{nil, []string{"bad=clear", "battery=clear", "other=clear"}},
 			} {
 				for row := range 12 {
@@ -108,6 +111,79 @@ func TestAlarmsOnlyCounted(t *testing.T) {
 	mib.set(alarmColumn+".1", nil)
 	mib.set(alarmCount, uint32(0))
 	want(t, poll(t, src), "count=0", "bad=clear", "battery=clear", "other=clear")
+}
+
+// A row counts when its other cells say so, or say nothing: one that is there
+// until somebody acknowledges it is over, and so is a table of such rows. What
+// counts rows counts them too.
+func TestAlarmRowsThatCount(t *testing.T) {
+	for _, version := range []string{"1", "2c"} {
+		t.Run(version, func(t *testing.T) {
+			const state, kind = "1.3.6.1.2.1.33.1.6.2.1.12", "1.3.6.1.2.1.33.1.6.2.1.10"
+			points := alarmPoints()
+			for i := range points {
+				points[i].Where = []config.SNMPCondition{{Column: state, Values: []string{"1"}}, {Column: kind, Values: []string{"0", "4", "6"}}}
+			}
+			mib := newStub(t, version, map[string]any{alarmCount: uint32(0), "1.3.6.1.4.1.9.1.0": 3})
+			src := mib.source(t, time.Second, points...)
+			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
+			mib.take()
+			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
+			if n := len(mib.take()); n > 3 {
+				t.Errorf("an empty table and its count took %d requests", n)
+			}
+			row := func(index int, alarm string, states ...int) {
+				for i, column := range []string{state, kind} {
+					var v any
+					if i < len(states) && states[i] >= 0 {
+						v = states[i]
+					}
+					mib.set(fmt.Sprintf("%s.%d", column, index), v)
+				}
+				mib.set(fmt.Sprintf("%s.%d", alarmColumn, index), oidValue(wellKnown+alarm))
+			}
+			mib.set(alarmCount, uint32(1))
+			want(t, poll(t, src), "bad=unknown (1 rows counted)", "battery=unknown (1 rows counted)", "other=unknown (1 rows counted)")
+			row(3, "2", 1, 6)
+			want(t, poll(t, src), "bad=clear", "battery=active", "other=clear")
+			row(3, "2", 2, 6) // not acknowledged
+			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
+			row(4, "1")
+			row(5, "7", 2)
+			want(t, poll(t, src), "bad=active", "battery=clear", "other=clear")
+			row(4, "1", -1, 2) // a message
+			row(5, "7", 1)
+			row(6, "2", 1, 4)
+			want(t, poll(t, src), "bad=clear", "battery=active", "other=active ("+wellKnown+"7)")
+			// What tells which rows count is a part of the table.
+			mib.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+				for i, v := range req.Variables {
+					if strings.HasPrefix(v.Name, "."+state) {
+						return [][]byte{encode(refusal(req, gosnmp.GenErr, i+1))}, true
+					}
+				}
+				return nil, false
+			})
+			why := ": walk " + alarmColumn + " of " + src.client.address.Address + ": the agent refuses"
+			want(t, poll(t, src), "bad"+why, "battery"+why, "other"+why)
+		})
+	}
+}
+
+// Of several tables the first that the device has is read.
+func TestFirstAlarmTable(t *testing.T) {
+	const column, count = "1.3.6.1.4.1.9.3.1.2", "1.3.6.1.4.1.9.2.0"
+	other := alarmPoints()
+	for i := range other {
+		other[i].Alarm = &config.SNMPAlarm{Column: column, Count: count, OIDs: other[i].Alarm.OIDs}
+	}
+	mib := newStub(t, "", map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), count: uint32(1), column + ".1": oidValue(wellKnown + "1")})
+	src := mib.source(t, time.Second, append(other, alarmPoints()...)...)
+	want(t, poll(t, src), "bad=active", "battery=clear", "other=clear")
+	mib.set(count, nil)
+	src.next = time.Time{}
+	poll(t, src)
+	want(t, poll(t, src), "bad=clear", "battery=active", "other=clear")
 }
 
 // A device that does not count alarms has no table of them, and none is clear.
@@ -203,9 +279,9 @@ done
 			set("3 " + wellKnown + "2\n")
 			want(t, poll(t, src), "bad=clear", "battery=active", "other=clear")
 			set("3 " + wellKnown + "2\n12 1.3.6.1.4.1.99999.7\n")
-			want(t, poll(t, src), "bad=clear", "battery=active", "other=active")
+			want(t, poll(t, src), "bad=clear", "battery=active", "other=active (1.3.6.1.4.1.99999.7)")
 			set("12 1.3.6.1.4.1.99999.7\n13 " + wellKnown + "1\n")
-			want(t, poll(t, src), "bad=active", "battery=clear", "other=active")
+			want(t, poll(t, src), "bad=active", "battery=clear", "other=active (1.3.6.1.4.1.99999.7)")
 			set("")
 			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
 		})

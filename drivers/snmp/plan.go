@@ -89,7 +89,7 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []c
 	for from := range points {
 		p := &points[from]
 		if p.Alarm != nil {
-			continue // see alarmTables
+			continue // see alarmsOf
 		}
 		if s.incomplete(p) {
 			for _, c := range before {
@@ -113,7 +113,7 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []c
 				oid = dotted(p.Table) + "." + row
 			}
 			v := s.value(oid)
-			if v == nil || row != "" && !holds(p.Where, s, row) {
+			if v == nil || row != "" && !holds(p.Where, s, row, false) {
 				continue
 			}
 			decimals, ok := decimalsOf(p, s, row)
@@ -224,11 +224,11 @@ func compareOIDs(a, b string) int {
 	return len(a) - len(b)
 }
 
-// holds reports whether a row meets all conditions.
-func holds(where []config.SNMPCondition, s *survey, row string) bool {
+// holds reports whether a row meets all conditions. Lacking is whether it meets
+// one on a cell that it does not have.
+func holds(where []config.SNMPCondition, s *survey, row string, lacking bool) bool {
 	for _, w := range where {
-		v := s.beside(w.Column, row)
-		if v == nil || !slices.Contains(w.Values, text(v)) {
+		if v := s.beside(w.Column, row); v == nil && !lacking || v != nil && !slices.Contains(w.Values, text(v)) {
 			return false
 		}
 	}
@@ -312,23 +312,28 @@ func component(index string, n int) string {
 	return parts[n-1]
 }
 
-// pack divides the objects of cells among requests. The answers are those of
-// all requests, one after the other.
-func pack(cells []cell, c *client) (requests []request, answers []answer) {
+// pack divides the objects of cells, and the count of alarms, among requests.
+// The answers are those of all requests, one after the other.
+func pack(cells []cell, alarms *alarmTable, c *client) (requests []request, answers []answer) {
 	var oids []string
 	var ask []*object
 	seen := make(map[*object]bool, len(cells))
+	add := func(o *object) {
+		if seen[o] {
+			return
+		}
+		seen[o], o.answer = true, nil
+		if o.left == (left{}) {
+			ask, oids = append(ask, o), append(oids, o.oid)
+		}
+	}
 	for i := range cells {
 		for j := range cells[i].ways {
-			o := cells[i].ways[j].object
-			if seen[o] {
-				continue
-			}
-			seen[o], o.answer = true, nil
-			if o.left == (left{}) {
-				ask, oids = append(ask, o), append(oids, o.oid)
-			}
+			add(cells[i].ways[j].object)
 		}
+	}
+	if alarms != nil {
+		add(alarms.count)
 	}
 	answers = make([]answer, len(ask))
 	for i, o := range ask {

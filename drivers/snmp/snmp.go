@@ -23,9 +23,10 @@
 // Point is always that of the first, whichever decides.
 //
 // A table of alarms, whose rows come and go, is walked in every poll, with one
-// GETBULK while it has few rows. An alarm without a row is clear; all of a table
-// that the agent would not let be read are Bad, and those of an empty one whose
-// rows it counts are unknown.
+// GETBULK while it has few rows. An alarm without a row that counts is clear; all
+// of a table that the agent would not let be read are Bad, and those of an empty
+// one whose rows it counts are unknown. Of a profile's tables of alarms the first
+// that the device has is read: the others say the same again.
 //
 // What a device does not have (noSuchObject, noSuchInstance, Null, a version 1
 // agent's noSuchName, a sentinel of the profile, a text without a number) is
@@ -68,8 +69,8 @@ type Source struct {
 	points []config.SNMPPoint
 	client client
 
-	cells    []cell // what the last survey found; nil before the first
-	alarms   []alarmTable
+	cells    []cell      // what the last survey found; nil before the first
+	alarms   *alarmTable // likewise; nil where the device has none
 	requests []request
 	width    int      // the client's when requests was made
 	answers  []answer // those of one poll, to all requests
@@ -99,8 +100,8 @@ func (s *Source) Poll(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 		for i := range s.cells {
 			dst = append(dst, s.cells[i].point.Failed(err))
 		}
-		for i := range s.alarms {
-			dst = s.alarms[i].fail(dst, err)
+		if s.alarms != nil {
+			dst = s.alarms.fail(dst, err)
 		}
 		return dst, err
 	}
@@ -214,8 +215,8 @@ func (s *Source) learn() {
 	cells := plan(s.device, s.points, s.survey, s.cells)
 	failed := len(s.survey.failed) > 0
 	first := s.surveyed.IsZero()
-	alarms := alarmTables(s.device, s.points, s.survey, s.alarms)
-	same := slices.EqualFunc(cells, s.cells, cell.equal) && len(alarms) == len(s.alarms)
+	alarms := alarmsOf(s.device, s.points, s.survey, cells, s.alarms)
+	same := slices.EqualFunc(cells, s.cells, cell.equal) && alarms.equal(s.alarms)
 	s.survey, s.cells, s.alarms = nil, cells, alarms
 	s.surveyed = time.Now()
 	s.next = s.surveyed.Add(surveyEvery)
@@ -233,6 +234,6 @@ func (s *Source) soon() {
 }
 
 func (s *Source) pack() {
-	s.requests, s.answers = pack(s.cells, &s.client)
+	s.requests, s.answers = pack(s.cells, s.alarms, &s.client)
 	s.width = s.client.width
 }
