@@ -13,9 +13,10 @@
 //
 // No poll waits for a sink: between the two is the queue, and what is polled
 // now waits for no backlog where the sink allows that (see Outlet). What is read
-// before the box's clock is set waits for that (see HoldBefore). A device that fails
-// is data, up = 0 and Bad readings, and no reason to stop. A value that could
-// not be read is missing; it is never 0, never NaN and never an old value.
+// before the box's clock is set waits for that (see HoldBefore): only who watches
+// has it at once. A device that fails is data, up = 0 and Bad readings, and no
+// reason to stop. A value that could not be read is missing; it is never 0,
+// never NaN and never an old value.
 package agent
 
 import (
@@ -47,6 +48,7 @@ type Agent struct {
 	outlets atomic.Pointer[[]*Outlet] // read by the buses' goroutines
 	running map[any]*task             // of each bus and outlet, while Run runs
 
+	watchers  []func(*Poll)
 	observers []func(*Poll)
 	active    activeList
 
@@ -70,18 +72,43 @@ func New(buses []*Bus, outlets []*Outlet, log *slog.Logger) *Agent {
 	return a
 }
 
-// Observe has f called with every poll, by the goroutine of its bus and before
-// the poll is delivered: f is to be quick, must be safe for concurrent use and
-// keeps nothing of the poll's readings. The poll's time is what the clock says,
-// also while that is not set (see HoldBefore). Observe is called before Run.
+// Watch has f called with every poll as it is made, by the goroutine of its bus
+// and before the poll is delivered: f is to be quick, must be safe for
+// concurrent use and keeps nothing of the poll's readings. What is shown now is
+// true, whatever the clock says: the poll's time is what that said. Watch is
+// called before Run.
+func (a *Agent) Watch(f func(*Poll)) { a.watchers = append(a.watchers, f) }
+
+// Observe has f called with every poll, one at a time, those of a device in
+// order and before the poll is delivered, with the right time: at once, or when
+// the clock has been set (see HoldBefore). f is to be quick, keeps nothing of
+// the poll's readings and must call neither Dated nor Standing. Observe is called
+// before Run.
 func (a *Agent) Observe(f func(*Poll)) { a.observers = append(a.observers, f) }
+
+// Stepped has f called when a clock that was right is set, between polls, with
+// how much later it is by the new time than it was by the old. What f's caller
+// has observed is that much later, too, than he knows. Stepped is called before Run.
+func (a *Agent) Stepped(f func(by time.Duration)) { a.clock.stepped = append(a.clock.stepped, f) }
+
+// Dated calls pass with the right time of a moment, in order with what is
+// observed: at once, or when the clock has been set. What waits counts as so
+// many readings, and may be lost as they may.
+func (a *Agent) Dated(at time.Time, size int, pass func(at time.Time)) {
+	a.clock.pass(held{at: at, size: size, pass: pass}, func() {})
+}
+
+// Standing is Dated for what is so until the next call: the last is never lost.
+func (a *Agent) Standing(at time.Time, size int, pass func(at time.Time)) {
+	a.clock.pass(held{at: at, size: size, lasts: true, pass: pass}, func() {})
+}
 
 // HoldBefore says since when the wall clock can be right. While it is before
 // that, as on a box that has no battery and has not heard the time yet, what is
-// read is polled and observed as ever, but delivered when the clock has been
-// set, with the time that it was read at. Until then it is in memory only, and
-// where it is too much the oldest goes. HoldBefore is called before Run.
-func (a *Agent) HoldBefore(t time.Time) { a.clock.since = t }
+// read is polled and watched as ever, but observed and delivered when the clock
+// has been set, with the time that it was read at. Until then it is in memory
+// only, and where it is too much the oldest goes. It may be called at any time.
+func (a *Agent) HoldBefore(t time.Time) { a.clock.holdBefore(t) }
 
 // Held returns how many readings wait for the clock to be set.
 func (a *Agent) Held() int { return a.clock.waiting() }
@@ -216,25 +243,41 @@ func (a *Agent) publish(p *Poll) {
 		a.failures.Add(1)
 	}
 	a.Latest.update(p)
+	for _, watch := range a.watchers {
+		watch(p)
+	}
+	late := false
+	a.clock.pass(held{at: p.Time, size: len(p.Readings), pass: func(at time.Time) {
+		a.observe(p, at)
+		if late {
+			a.put(p.Readings)
+		}
+	}}, func() {
+		kept := *p
+		kept.Readings = slices.Clone(p.Readings)
+		p, late = &kept, true
+	})
+	if !late { // nobody waits for it to be in the queues
+		a.put(p.Readings)
+	}
+}
+
+// observe has a poll observed, with its right time.
+func (a *Agent) observe(p *Poll, at time.Time) {
+	p.Next = at.Add(p.Next.Sub(p.Time)) // it was planned by the clock that the bus began with
+	if !at.Equal(p.Time) {
+		p.Time = at
+		for i := range p.Readings {
+			p.Readings[i].Time = at
+		}
+	}
 	for _, observe := range a.observers {
 		observe(p)
 	}
-	rs, at := p.Readings, p.Time
-	if right, late := a.clock.look(); right {
-		a.put(rs, at, late)
-		return
-	}
-	rs = slices.Clone(rs)
-	a.clock.hold(len(rs), func(late time.Duration) { a.put(rs, at, late) })
 }
 
-// put puts the readings of the poll at a moment in front of every outlet.
-func (a *Agent) put(rs []Reading, at time.Time, late time.Duration) {
-	if t := a.clock.stamp(at, late); !t.Equal(at) {
-		for i := range rs {
-			rs[i].Time = t
-		}
-	}
+// put puts the readings of a poll in front of every outlet.
+func (a *Agent) put(rs []Reading) {
 	for _, o := range *a.outlets.Load() {
 		o.put(rs, a.log)
 	}

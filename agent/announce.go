@@ -40,27 +40,10 @@ func (l *activeList) note(e *Event) {
 // whose sink takes events. It then has its queue's guarantees: each output
 // gets it at least once, and knows it again by its ID. Announce keeps a copy,
 // with its times in UTC and whole milliseconds; what e points to must not
-// change afterwards. It may be called at any time, but not by two goroutines
-// for one event.
+// change afterwards. Its times are right: they are of what was observed. It may
+// be called at any time, but not by two goroutines for one event.
 func (a *Agent) Announce(e *Event) {
 	e = e.fixed()
-	right, late := a.clock.look()
-	if right {
-		a.tell(e, late)
-		return
-	}
-	a.active.note(e)
-	a.clock.hold(1, func(late time.Duration) { a.tell(e, late) })
-}
-
-// tell puts an event in front of every outlet.
-func (a *Agent) tell(e *Event, late time.Duration) {
-	e = e.fixed()
-	for _, t := range []*time.Time{&e.Began, &e.Ended, &e.Acked} {
-		if !t.IsZero() {
-			*t = a.clock.stamp(*t, late)
-		}
-	}
 	a.active.note(e)
 	for _, o := range *a.outlets.Load() {
 		o.announce(e, a.log)

@@ -7,7 +7,7 @@ import (
 )
 
 // stepLeast is what a clock must be set by, from one look at it to the next,
-// for the log to say so. A clock that is steered gently stays far below it.
+// to count as set. A clock that is steered gently stays far below it.
 const stepLeast = time.Second
 
 // heldLimit bounds the readings that wait for the clock to be set: a quarter of
@@ -18,31 +18,38 @@ const heldLimit = 300_000
 //
 // What is scheduled goes by the monotonic clock, so that setting the other
 // moves no poll; the log has one line each time it is set. A box without a
-// battery begins in 1970, and what is read before its clock is set must not be
-// delivered as of then. It is held, in memory, and delivered with the time that
-// it was read at as soon as that is known.
+// battery begins in 1970, and nothing that is read before its clock is set may
+// be known as of then. It is held, in memory, and passed on with the time that
+// it was read at as soon as that is known: the monotonic clock says for how
+// long it has waited. A clock that was right and is set passes on at once, and
+// says by how much it was wrong.
 //
-// A clock is safe for concurrent use.
+// A clock is safe for concurrent use. It passes on one thing at a time.
 type clock struct {
-	wall  func(time.Time) time.Time // what the wall clock said at a moment
-	since time.Time                 // a wall clock before it has not been set
-	log   *slog.Logger
+	wall    func(time.Time) time.Time // what the wall clock said at a moment
+	log     *slog.Logger
+	stepped []func(by time.Duration)
 
 	mu    sync.Mutex
-	last  time.Time     // the last moment that was looked at
-	said  time.Time     // what the wall clock said then
-	right bool          // it was not before since
-	steps time.Duration // by which it was set, in all, while it was not right
-	held  []held
-	count int // readings in held
-	lost  int // readings that held had no room for
+	since time.Time // a wall clock before it has not been set
+	last  time.Time // the last moment that was looked at
+	said  time.Time // what the wall clock said then
+	right bool      // it was not before since
+	// The same of the last moment that it was right at; zero before there was one.
+	passed, passedSaid time.Time
+
+	held   []held
+	stands *held // the last of those lost that lasts
+	count  int   // readings in held
+	lost   int   // readings that held had no room for
 }
 
 // A held thing waits for the clock to be set.
 type held struct {
-	readings int
-	steps    time.Duration // the clock's when it came
-	pass     func(late time.Duration)
+	at    time.Time // when it was
+	size  int       // as so many readings
+	lasts bool      // what it says is so until the next that lasts
+	pass  func(at time.Time)
 }
 
 func newClock(log *slog.Logger) *clock {
@@ -50,68 +57,87 @@ func newClock(log *slog.Logger) *clock {
 	return &clock{wall: func(t time.Time) time.Time { return t.Round(0) }, log: log, last: now, said: now.Round(0), right: true}
 }
 
-// look notices whether the clock was set since the last look. It returns
-// whether the clock is right, in which case what was held has been passed on,
-// and by how much it was late when it was not.
-func (c *clock) look() (right bool, late time.Duration) {
+// pass calls h.pass with the time of h.at, now or, having called keep, when that
+// is known.
+func (c *clock) pass(h held, keep func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.look(); c.right {
+		h.pass(c.moment(h.at))
+		return
+	}
+	keep()
+	c.held = append(c.held, h)
+	c.count += h.size
+	for c.count > heldLimit {
+		if c.lost == 0 {
+			c.log.Error("readings are lost, too many wait for the clock to be set", "readings", c.count)
+		}
+		first := c.held[0]
+		c.count -= first.size
+		c.lost += first.size
+		c.held[0] = held{}
+		c.held = c.held[1:]
+		if first.lasts {
+			c.stands = &first
+		}
+	}
+}
+
+// look notices whether the clock was set since the last look, and passes on
+// what was held when it is right. c.mu is held.
+func (c *clock) look() {
 	now := time.Now()
 	said := c.wall(now)
 	step := said.Sub(c.said) - now.Sub(c.last)
 	c.last, c.said = now, said
 	was := c.right
 	c.right = !said.Before(c.since)
-	stepped := step.Abs() >= stepLeast
-	if stepped && !was {
-		c.steps += step
-	}
 	switch {
 	case c.right && !was:
 		c.log.Info("the clock is set, what was read before gets its time", "clock", said.UTC(), "by", step.Round(time.Millisecond),
 			"readings", c.count, "lost", c.lost)
-		for _, h := range c.held {
-			h.pass(c.steps - h.steps)
-		}
-		c.held, c.count, c.lost = nil, 0, 0
 	case !c.right && was:
 		c.log.Warn("the clock is not set, what is read is kept in memory until it is", "clock", said.UTC())
-		c.steps = 0
-	case stepped:
+	case step.Abs() >= stepLeast:
 		c.log.Warn("the clock was set", "clock", said.UTC(), "by", step.Round(time.Millisecond))
 	}
-	return c.right, c.steps
-}
-
-// hold calls pass when the clock is right, with how much it is late now.
-func (c *clock) hold(readings int, pass func(late time.Duration)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.right {
-		pass(c.steps) // it has become so since somebody looked
+	if !c.right {
 		return
 	}
-	c.held = append(c.held, held{readings, c.steps, pass})
-	c.count += readings
-	for c.count > heldLimit {
-		if c.lost == 0 {
-			c.log.Error("readings are lost, too many wait for the clock to be set", "readings", c.count)
+	if by := said.Sub(c.passedSaid) - now.Sub(c.passed); !c.passed.IsZero() && by.Abs() >= stepLeast {
+		for _, f := range c.stepped {
+			f(by)
 		}
-		c.count -= c.held[0].readings
-		c.lost += c.held[0].readings
-		c.held[0] = held{}
-		c.held = c.held[1:]
 	}
+	c.passed, c.passedSaid = now, said
+	if was {
+		return
+	}
+	if c.stands != nil { // it is still so when what is left begins
+		c.stands.pass(c.moment(c.held[0].at))
+	}
+	for _, h := range c.held {
+		h.pass(c.moment(h.at))
+	}
+	c.held, c.stands, c.count, c.lost = nil, nil, 0, 0
 }
 
-// stamp returns the time of a moment, given how late the clock was before it
-// was right.
-func (c *clock) stamp(at time.Time, late time.Duration) time.Time {
+// moment returns what the clock, as it was when it was looked at last, says of
+// a moment. c.mu is held.
+func (c *clock) moment(at time.Time) time.Time {
 	t := c.wall(at)
-	if t.Before(c.since) {
-		t = t.Add(late)
+	if set := c.said.Add(at.Sub(c.last)); !at.IsZero() && set.Sub(t).Abs() >= stepLeast {
+		return set
 	}
 	return t
+}
+
+// holdBefore says since when the clock can be right.
+func (c *clock) holdBefore(since time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.since = since
 }
 
 // waiting returns how many readings wait for the clock to be set.
@@ -119,4 +145,14 @@ func (c *clock) waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.count
+}
+
+// Restated returns what the clock that says now has to say of an earlier moment
+// t of this run, which is something else than t where it was set since. Of a
+// time that was read, from a file or in JSON, nothing else is known.
+func Restated(t, now time.Time) time.Time {
+	if by := now.Round(0).Sub(t.Round(0)) - now.Sub(t); !t.IsZero() && by.Abs() >= stepLeast {
+		return t.Round(0).Add(by)
+	}
+	return t
 }

@@ -9,7 +9,9 @@
 // value beyond its limits, a device or a value that is missing, and an alarm
 // that the device itself reports is an event, from the first reading that
 // showed it to the first that did not. There is no clock but the times of
-// polls: the same polls make the same events, whatever the time is.
+// polls: the same polls make the same events, whatever the time is. When the
+// clock is set (Step), what was told keeps its time, and what lasts is as old as
+// it was.
 //
 // An event that is a cause begins an incident, unless it follows from one that
 // is under way: of power, cooling and safety there is one at a time. What

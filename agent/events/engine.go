@@ -48,7 +48,8 @@ type Engine struct {
 
 	out     sync.Mutex // held while events are announced; before mu
 	mu      sync.Mutex
-	now     time.Time // of the newest poll
+	now     time.Time // of the newest poll; before the first, of what is newest in the journal
+	begun   bool      // there was a poll
 	lastID  string
 	setup   Setup
 	limits  limitIndex
@@ -85,6 +86,7 @@ func keyOf(e *agent.Event) eventKey { return eventKey{e.Kind, e.Device, e.Metric
 // A happening is an event that lasts.
 type happening struct {
 	event    agent.Event
+	since    time.Time      // Began, by the clock as it is now
 	severity agent.Severity // without regard to a test that expects it
 	meaning  meaning
 	incident *incident // that it is a part of; nil for none
@@ -153,9 +155,7 @@ func (e *Engine) Configure(s Setup) {
 func (e *Engine) Observe(p *agent.Poll) {
 	at := p.Time.Round(0).UTC().Truncate(time.Millisecond)
 	e.mu.Lock()
-	if at.After(e.now) {
-		e.now = at
-	}
+	e.reach(at)
 	d := e.devices[p.Device.ID]
 	if d == nil || d.Device != p.Device {
 		d = e.meet(p.Device)
@@ -181,11 +181,89 @@ func (e *Engine) Observe(p *agent.Poll) {
 	}
 }
 
+// reach takes the time of what is observed. mu is held.
+func (e *Engine) reach(at time.Time) {
+	if !e.begun && at.Before(e.now) { // an earlier run had another clock
+		e.step(at.Sub(e.now))
+	}
+	e.now, e.begun = maxTime(e.now, at), true
+}
+
+// Step takes it that the clock was set: what was observed was so much later. What
+// was told keeps its time; what lasts has lasted for as long as it has.
+func (e *Engine) Step(by time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.step(by)
+}
+
+// step is Step; mu is held.
+func (e *Engine) step(by time.Duration) {
+	move := func(times ...*time.Time) {
+		for _, t := range times {
+			if !t.IsZero() {
+				*t = t.Add(by)
+			}
+		}
+	}
+	move(&e.now, &e.looked, &e.pressed)
+	e.tests.next = time.Time{} // what is due is seen on the calendar
+	for key, at := range e.told {
+		e.told[key] = at.Add(by)
+	}
+	for key, f := range e.flurries {
+		f.since = f.since.Add(by)
+		e.flurries[key] = f
+	}
+	for _, h := range e.active {
+		move(&h.since, &h.lull, &h.until)
+	}
+	for _, h := range e.waiting {
+		if !h.event.Active() {
+			move(&h.until)
+		}
+	}
+	for _, inc := range e.incidents {
+		move(&inc.well, &inc.full)
+		for d := range inc.recorder.last {
+			inc.recorder.last[d] += by.Milliseconds()
+		}
+	}
+	for _, d := range e.devices {
+		move(&d.silentSince, &d.alarmsSince, &d.supplied)
+		for i := range d.ring.times {
+			d.ring.times[i] += by.Milliseconds()
+		}
+		for _, c := range d.byName {
+			c.move(move)
+		}
+		for _, c := range []*cell{d.supply, d.carrying, d.transfer} {
+			if c != nil {
+				c.move(move)
+			}
+		}
+	}
+}
+
+// move moves the times of a cell.
+func (c *cell) move(move func(...*time.Time)) {
+	move(&c.since)
+	if c.limit != nil {
+		move(&c.limit.since)
+	}
+	if c.rate != nil {
+		for i := range c.rate.times {
+			move(&c.rate.times[i])
+		}
+	}
+}
+
 // Path takes what the building stands on, each time that it has changed.
 func (e *Engine) Path(p agent.Path) {
 	e.mu.Lock()
-	if p.Time.After(e.now) {
-		e.now = p.Time
+	p.Time = p.Time.Round(0).UTC().Truncate(time.Millisecond)
+	if !p.Time.IsZero() { // something was polled
+		e.reach(p.Time)
 	}
 	e.stand(p)
 	e.tick()
@@ -208,9 +286,7 @@ func (e *Engine) Trap(t agent.Trap) {
 	defer e.deliver()
 	defer e.mu.Unlock()
 	at := t.Time.Round(0).UTC().Truncate(time.Millisecond)
-	if at.After(e.now) {
-		e.now = at
-	}
+	e.reach(at)
 	ev := agent.Event{Kind: "trap", Name: t.From, Metric: t.Name, Channel: t.About, Severity: t.Severity, Began: at}
 	if t.Device != nil {
 		describe(&ev, t.Device)
@@ -258,7 +334,7 @@ func (e *Engine) forgetTraps() {
 	}
 	e.looked = e.now
 	for key, h := range e.active {
-		if key.kind == "trap" && e.now.Sub(maxTime(h.event.Began, e.told[key])) >= trapLasts {
+		if key.kind == "trap" && e.now.Sub(maxTime(h.since, e.told[key])) >= trapLasts {
 			e.end(h, e.now)
 		}
 	}
@@ -278,7 +354,7 @@ func (e *Engine) escalate() {
 		}
 		reached := 0
 		for _, after := range e.setup.Escalate {
-			if e.now.Sub(ev.Began) >= after {
+			if e.now.Sub(h.since) >= after {
 				reached = max(reached, int(after/time.Second))
 			}
 		}
@@ -339,8 +415,7 @@ func (e *Engine) Ack(id, by string) (agent.Event, error) {
 	if !ev.Acked.IsZero() {
 		return ev, nil
 	}
-	// An acknowledgement comes between polls; its time is the clock's.
-	ev.Acked, ev.AckedBy = time.Now().UTC().Truncate(time.Millisecond), by
+	ev.Acked, ev.AckedBy = maxTime(e.now, ev.Began), by
 	if h := e.byID[id]; h != nil {
 		h.event.Acked, h.event.AckedBy = ev.Acked, ev.AckedBy
 	}
@@ -402,7 +477,7 @@ func (e *Engine) begin(ev agent.Event, m meaning) *happening {
 		}
 	}
 	ev.ID = e.newID()
-	h := &happening{event: ev, severity: ev.Severity, meaning: m}
+	h := &happening{event: ev, since: ev.Began, severity: ev.Severity, meaning: m}
 	if ev.Active() {
 		e.active[keyOf(&ev)], e.byID[ev.ID] = h, h
 	}
@@ -420,16 +495,13 @@ func (e *Engine) end(h *happening, at time.Time) {
 
 // endNow ends an event that lasts.
 func (e *Engine) endNow(h *happening, at time.Time) {
-	if at.Before(h.event.Began) {
-		at = h.event.Began
-	}
-	h.event.Ended = at
+	h.event.Ended = maxTime(at, h.event.Began)
 	delete(e.active, keyOf(&h.event))
 	delete(e.byID, h.event.ID)
 	e.update(h)
 	if h.incident != nil && h.meaning.rank > 0 {
 		h.incident.holding--
-		h.incident.calm = maxTime(h.incident.calm, at)
+		h.incident.calmed(h.event.Ended, at)
 	}
 }
 

@@ -758,3 +758,100 @@ func TestSilentTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestSteps: when the clock is set, either way, what has begun to last goes on
+// to: a delay, the time for which nobody has acknowledged, and that for which
+// all must be well are as long as ever, and nothing ends before it began.
+func TestSteps(t *testing.T) {
+	for _, by := range []time.Duration{-3 * time.Hour, -7 * time.Minute, 7 * time.Minute, 40 * 24 * time.Hour} {
+		t.Run(by.String(), func(t *testing.T) {
+			p := newPlant(t, Options{Dir: t.TempDir()}, func(s *Setup) {
+				high, delay := 27.0, time.Minute
+				s.Limits = append(s.Limits, Limit{Class: "climate", Metric: "temperature", WarnHigh: &high, Delay: &delay})
+				s.Escalate = []time.Duration{5 * time.Minute}
+			})
+			hot := func(seconds int, value string) {
+				for range seconds {
+					p.say("sensor", "temperature="+value)
+					p.at += time.Second
+				}
+			}
+			step := func() {
+				p.start = p.start.Add(by)
+				p.e.Step(by)
+			}
+			last := func() agent.Event {
+				t.Helper()
+				if len(p.told) == 0 {
+					t.Fatal("nothing is told")
+				}
+				return p.told[len(p.told)-1]
+			}
+			p.well(5)
+			hot(40, "30")
+			step()
+			hot(20, "30")
+			if len(p.told) > 0 {
+				t.Errorf("too soon: %+v", p.told)
+			}
+			hot(1, "30")
+			if ev := last(); !ev.Began.Equal(p.start.Add(5 * time.Second)) {
+				t.Errorf("it began %v after the start", ev.Began.Sub(p.start))
+			}
+			step()
+			hot(5*60-61, "30")
+			if ev := last(); ev.Escalated != 0 {
+				t.Errorf("escalated too soon")
+			}
+			hot(2, "30")
+			if ev := last(); ev.Escalated != 300 || len(p.told) != 2 {
+				t.Errorf("nobody has acknowledged it: %+v", ev)
+			}
+			step()
+			hot(1, "20")
+			if ev := last(); ev.Ended.Before(ev.Began) || ev.Active() || len(p.told) != 3 {
+				t.Errorf("it lasts from %v to %v", ev.Began, ev.Ended)
+			}
+
+			p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0 breaker=closed")
+			p.well(10)
+			if n := len(p.e.incidents); n != 1 || !p.e.incidents[0].Ended.IsZero() {
+				t.Fatalf("%d incidents", n)
+			}
+			inc := p.e.incidents[0]
+			step()
+			p.well(40)
+			if !inc.Ended.IsZero() {
+				t.Error("the incident has ended too soon")
+			}
+			p.well(15)
+			if inc.Ended.IsZero() || inc.Ended.Before(inc.Began) {
+				t.Errorf("the incident lasts from %v to %v", inc.Began, inc.Ended)
+			}
+		})
+	}
+}
+
+// TestAnotherClockBefore: what an earlier run told by a clock that was ahead
+// does not hold up this one.
+func TestAnotherClockBefore(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(5)
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0 breaker=closed")
+	p.start = p.start.Add(-24 * time.Hour)
+	p.open(Options{Dir: dir})
+	if _, err := p.e.StartTest("", "By hand", "Jana"); !errors.Is(err, errNoTime) {
+		t.Errorf("a test before anything is observed: %v", err)
+	}
+	id := p.e.Active()[0].ID
+	if ev, err := p.e.Ack(id, "Jana"); err != nil || ev.Acked.Before(ev.Began) {
+		t.Errorf("acknowledged: %+v, %v", ev, err)
+	}
+	p.well(70)
+	for _, ev := range p.e.Events(agent.EventQuery{}) {
+		if ev.Active() || ev.Ended.Before(ev.Began) {
+			t.Errorf("%s from %v to %v", ev.Text.EN, ev.Began, ev.Ended)
+		}
+	}
+}

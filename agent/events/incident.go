@@ -50,7 +50,14 @@ type incident struct {
 	recorder *recorder
 	holding  int       // events that keep it open
 	calm     time.Time // time of the reading with which the last of these ended
+	well     time.Time // the same, by the clock as it is now
 	full     time.Time // until when every reading is recorded
+}
+
+// calmed notes that what kept the incident open was over: as it was told, and
+// by the clock as it is now.
+func (inc *incident) calmed(told, at time.Time) {
+	inc.calm, inc.well = maxTime(inc.calm, told), maxTime(inc.well, at)
 }
 
 // expects reports whether a part of a test is what the test is for, and so no
@@ -232,7 +239,7 @@ func (e *Engine) openRecord(inc *incident, kind string, severity agent.Severity)
 	ev := agent.Event{Kind: kind, Metric: inc.Domain, Severity: severity, Began: inc.Began, Text: inc.text()}
 	inc.own = e.begin(ev, meaning{})
 	inc.ID = inc.own.event.ID
-	inc.full = inc.Began.Add(fullFor)
+	inc.well, inc.full = inc.Began, inc.Began.Add(fullFor)
 	inc.recorder = newRecorder(e.options.Dir, inc.ID, inc.Began)
 	inc.Devices = e.describeAll()
 	inc.Charges = map[string]float64{}
@@ -307,7 +314,7 @@ func (e *Engine) join(inc *incident, h *happening) {
 		if h.event.Active() {
 			inc.holding++
 		} else {
-			inc.calm = maxTime(inc.calm, h.event.Ended)
+			inc.calmed(h.event.Ended, h.event.Ended)
 		}
 		nearer := inc.Rank == 0 || h.meaning.domain == inc.Domain && h.meaning.rank < inc.Rank && (inc.Rank < tested.rank || h.meaning.rank == mainsLost.rank)
 		if nearer && h.event.Began.Sub(inc.Began) <= together && h.event.ID != inc.CauseID {
@@ -380,7 +387,7 @@ func (e *Engine) tick() {
 			if e.over(inc) {
 				e.finish(inc, maxTime(inc.calm, inc.Began))
 			}
-		case e.now.Sub(inc.Ended) >= watchAtMost || e.now.Sub(inc.Ended) >= watchAtLeast && e.recovered(inc):
+		case e.now.Sub(inc.well) >= watchAtMost || e.now.Sub(inc.well) >= watchAtLeast && e.recovered(inc):
 			e.unwatch(inc)
 		}
 	}
@@ -398,9 +405,9 @@ func (e *Engine) over(inc *incident) bool {
 		return false
 	}
 	if inc.Open {
-		return e.now.Sub(maxTime(inc.calm, inc.Began)) >= forgotten
+		return e.now.Sub(inc.well) >= forgotten
 	}
-	return e.now.Sub(inc.calm) >= e.hold()
+	return e.now.Sub(inc.well) >= e.hold()
 }
 
 // hold is for how long all must be well before an incident has ended.
@@ -449,7 +456,7 @@ func (e *Engine) stand(p agent.Path) {
 	if p.On != was.On {
 		for _, inc := range e.incidents {
 			if inc.Domain == power && inc.Ended.IsZero() && p.On == agent.Mains {
-				inc.calm = maxTime(inc.calm, p.Time)
+				inc.calmed(p.Time, p.Time)
 			}
 			inc.full = maxTime(inc.full, p.Time.Add(fullAfter))
 		}
@@ -483,18 +490,19 @@ func (e *Engine) resume(metas map[string]*meta) {
 		if !ev.Active() {
 			continue
 		}
-		h := &happening{event: *ev, severity: ev.Severity, meaning: meaningOf(ev)}
+		h := &happening{event: *ev, since: ev.Began, severity: ev.Severity, meaning: meaningOf(ev)}
 		e.active[keyOf(ev)], e.byID[ev.ID] = h, h
 	}
 	for _, m := range metas {
 		if !m.Watched.IsZero() {
 			continue
 		}
-		inc := &incident{meta: *m, own: e.byID[m.ID], calm: m.Began}
+		inc := &incident{meta: *m, own: e.byID[m.ID], calm: m.Began, well: m.Began}
 		if at, found := e.find(m.ID); found && inc.own == nil {
 			inc.own = &happening{event: *e.events[at], severity: e.events[at].Severity}
 			inc.Ended = inc.own.event.Ended
 		}
+		inc.well = maxTime(inc.well, inc.Ended)
 		inc.full = maxTime(m.Began.Add(fullFor), e.now.Add(fullAfter))
 		inc.recorder = newRecorder(e.options.Dir, m.ID, m.Began)
 		for _, ev := range e.events {
@@ -506,7 +514,7 @@ func (e *Engine) resume(metas map[string]*meta) {
 					inc.holding++
 				}
 			case meaningOf(ev).rank > 0:
-				inc.calm = maxTime(inc.calm, ev.Ended)
+				inc.calmed(ev.Ended, ev.Ended)
 			}
 		}
 		if inc.own == nil {

@@ -275,13 +275,16 @@ func (e *Engine) StartTest(plan, name, by string) (id string, err error) {
 	e.mu.Lock()
 	defer e.deliver()
 	defer e.mu.Unlock()
+	if !e.begun {
+		return "", errNoTime
+	}
 	for _, inc := range e.incidents {
 		if inc.Domain == power && inc.Ended.IsZero() {
 			return "", fmt.Errorf("%s is under way since %s (%s); a test is declared before it begins",
 				inc.Title.EN, inc.Began.Local().Format(time.TimeOnly), inc.ID)
 		}
 	}
-	inc := &incident{meta: meta{Record: Record{Domain: power, Began: e.moment()}, Open: true}}
+	inc := &incident{meta: meta{Record: Record{Domain: power, Began: e.now}, Open: true}}
 	p := &Plan{Name: strings.TrimSpace(name)}
 	if plan != "" {
 		if p = e.tests.plan(plan); p == nil {
@@ -296,13 +299,8 @@ func (e *Engine) StartTest(plan, name, by string) (id string, err error) {
 	return inc.ID, nil
 }
 
-// moment returns the time of what comes between polls.
-func (e *Engine) moment() time.Time {
-	if e.now.IsZero() {
-		return time.Now().UTC().Truncate(time.Millisecond)
-	}
-	return e.now
-}
+// errNoTime is why nobody can say anything of a test yet.
+var errNoTime = errors.New("nothing has been observed yet: the box's clock is not set, or no device was polled")
 
 func person(by string) string {
 	if by = strings.TrimSpace(by); by == "" || by == bySchedule || by == byController {
@@ -328,9 +326,13 @@ func (e *Engine) EndTest(by string) (id string, err error) {
 	e.mu.Lock()
 	defer e.deliver()
 	defer e.mu.Unlock()
+	if !e.begun {
+		return "", errNoTime
+	}
 	for _, inc := range e.incidents {
 		if inc.Open && inc.Ended.IsZero() {
-			inc.Open, inc.calm = false, maxTime(inc.calm, e.moment())
+			inc.Open = false
+			inc.calmed(e.now, e.now)
 			e.keepMeta(inc)
 			return inc.ID, nil
 		}
@@ -348,7 +350,10 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 	e.mu.Lock()
 	defer e.deliver()
 	defer e.mu.Unlock()
-	note := Note{Time: e.moment(), By: strings.TrimSpace(by), Text: text}
+	if !e.begun {
+		return "", errNoTime
+	}
+	note := Note{Time: e.now, By: strings.TrimSpace(by), Text: text}
 	for _, inc := range slices.Backward(e.incidents) {
 		if inc.ID == id || inc.Plan == id && id != "" || id == "" && inc.Ended.IsZero() {
 			inc.Notes = append(inc.Notes, note)

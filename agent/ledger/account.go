@@ -38,8 +38,8 @@ var phases = []string{"", "L1", "L2", "L3"}
 // counted yet.
 type account struct {
 	*Device
-	device      *agent.Device // nil for one that this run has not polled
-	from, until time.Time     // what is not counted yet, and up to when it is known
+	device      *agent.Device
+	from, until time.Time // what is not counted yet, and up to when it is known
 	up          bool
 	slots       []slot // of the readings, in their order
 	states      []state
@@ -100,19 +100,16 @@ func (l *Ledger) Observe(p *agent.Poll) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := p.Time.Round(0)
-	l.turn(t)
+	l.reach(t)
 	a := l.accounts[p.Device.ID]
-	switch {
-	case a == nil:
-		a = &account{Device: newDevice(p.Device)}
+	if a == nil || a.device != p.Device { // or it is of another configuration
+		if a != nil {
+			a.settle(t)
+		}
+		a = &account{Device: l.device(p.Device), device: p.Device}
 		l.accounts[p.Device.ID] = a
-		l.day.Devices = append(l.day.Devices, a.Device)
-		fallthrough
-	case a.device != p.Device: // of another configuration, or of an earlier run
-		a.settle(t)
 		fresh := newDevice(p.Device)
 		a.Name, a.Class, a.Room = fresh.Name, fresh.Class, fresh.Room
-		*a = account{Device: a.Device, device: p.Device}
 	}
 	a.settle(t)
 	a.take(l, p, t)
@@ -192,9 +189,7 @@ func (a *account) value(v *value) *Value {
 
 // take makes a poll what is known from its time on.
 func (a *account) take(l *Ledger, p *agent.Poll, t time.Time) {
-	if t.After(a.from) || t.Before(a.from.Add(-time.Hour)) { // otherwise it was late, and what was counted meanwhile stands
-		a.from = t
-	}
+	a.from = later(later(a.from, t), l.counted) // one that was late leaves what was counted meanwhile
 	a.until = t.Add(p.Device.Every)
 	if p.Next.After(a.until) {
 		a.until = p.Next.Round(0)
@@ -285,7 +280,7 @@ func (a *account) counted(l *Ledger, name string, r *agent.Reading, t time.Time)
 		c.Resets++
 	}
 	switch {
-	case c.At.IsZero() || step <= most(c.Unit, t.Sub(c.At)):
+	case c.At.IsZero() || step <= most(c.Unit, t.Sub(c.At).Abs()):
 		c.Used += step
 	case step == r.Value-c.Last: // it is another meter's
 		c.Resets++

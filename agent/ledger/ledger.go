@@ -14,6 +14,10 @@
 //	time   ─────┼─────────┼─────────┼─────────┼──── ... ──────────┼────
 //	counts as   up        up        down      down, until due + 2  up
 //
+// There is no clock but the times of polls. Where it is set, what has passed is
+// counted once: the time that it leaves out as not observed, and the time that
+// comes again not again.
+//
 // A mean is weighted by time. What a meter counts is the sum of its steps, over
 // restarts of the agent too; where it goes back it was reset, and what it then
 // shows is what it has counted since.
@@ -145,7 +149,10 @@ type Ledger struct {
 	log  *slog.Logger
 
 	mu       sync.Mutex
-	day      *Day
+	day      *Day      // nil before the first poll
+	at       time.Time // of the newest poll or path
+	seen     time.Time // and when it came
+	counted  time.Time // up to when the day was counted before; by an earlier run, or before the clock was set back
 	accounts map[string]*account
 	parts    map[string]*standing
 	last     map[countKey]*Count // of the days before, where today has none
@@ -168,60 +175,93 @@ func open(dir, site string, zone *time.Location, log *slog.Logger) (*Ledger, err
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	if err := l.resume(now); err != nil {
+	if _, err := dates(dir); err != nil {
 		return nil, err
 	}
-	l.prune()
 	go l.run()
 	return l, nil
 }
 
-// resume takes over what earlier runs kept.
-func (l *Ledger) resume(now time.Time) error {
-	l.begin(now)
+// enter begins the day of a time, or goes on with what was kept of it. What
+// lasts goes on in it. mu is held.
+func (l *Ledger) enter(now time.Time) {
+	first := l.day == nil
+	y, m, d := now.In(l.zone).Date()
+	from := time.Date(y, m, d, 0, 0, 0, 0, l.zone)
+	l.day = &Day{Site: l.site, Date: from.Format(dateForm), From: from, To: time.Date(y, m, d+1, 0, 0, 0, 0, l.zone)}
+	l.counted = time.Time{}
+	l.resume(first)
+	start := now
+	if !first && l.counted.IsZero() && l.at.Before(from) {
+		start = from // the day before ended with its time
+	}
+	start = later(start, l.counted)
+	if n := len(l.day.Runs); n == 0 || start.After(l.day.Runs[n-1].To) {
+		l.day.Runs = append(l.day.Runs, Run{start, start})
+	}
+	for id, a := range l.accounts {
+		if a.until.Before(from) { // it was not polled any more
+			delete(l.accounts, id)
+			continue
+		}
+		a.Device = l.device(a.device)
+		a.forget()
+	}
+	for id, p := range l.parts {
+		kept := l.part(id)
+		kept.Name, kept.Class = p.Name, p.Class
+		if p.Part = kept; !p.from.IsZero() {
+			p.from = later(p.from, l.counted)
+		}
+	}
+	l.prune()
+}
+
+// resume takes over what was kept of the day and, when the agent has just begun,
+// what counters showed before. mu is held.
+func (l *Ledger) resume(first bool) {
 	dates, err := dates(l.dir)
 	if err != nil {
-		return err
+		l.log.Warn("what was kept of the day is lost", "err", err)
 	}
 	for _, date := range slices.Backward(dates) {
 		if date > l.day.Date {
 			continue
+		}
+		if date < l.day.Date && !first {
+			break
 		}
 		day, err := read(l.dir, date)
 		if err != nil {
 			l.log.Warn("what was kept of a day is lost", "err", err)
 			continue
 		}
-		for _, d := range day.Devices {
-			for name, c := range d.Counts {
-				l.last[countKey{d.ID, name}] = c
-			}
+		if first {
+			l.remember(day)
 		}
 		if date == l.day.Date {
-			l.day.Devices, l.day.Parts = day.Devices, day.Parts
-			l.day.Runs = append(day.Runs, l.day.Runs...)
-			for _, d := range day.Devices {
-				l.accounts[d.ID] = &account{Device: d}
-			}
-			for _, p := range day.Parts {
-				l.parts[p.ID] = &standing{Part: p}
+			l.day.Devices, l.day.Parts, l.day.Runs = day.Devices, day.Parts, day.Runs
+			if n := len(day.Runs); n > 0 {
+				l.counted = day.Runs[n-1].To
 			}
 		}
 		break // a counter that the newest day does not have is gone
 	}
-	return nil
 }
 
-// begin begins a day.
-func (l *Ledger) begin(now time.Time) {
-	y, m, d := now.In(l.zone).Date()
-	from := time.Date(y, m, d, 0, 0, 0, 0, l.zone)
-	start := now.Round(0)
-	if l.day != nil {
-		start = from
+// remember keeps what the counters of a day showed, to go on from.
+func (l *Ledger) remember(day *Day) {
+	for _, d := range day.Devices {
+		for name, c := range d.Counts {
+			l.last[countKey{d.ID, name}] = c
+		}
 	}
-	l.day = &Day{Site: l.site, Date: from.Format(dateForm), From: from, To: time.Date(y, m, d+1, 0, 0, 0, 0, l.zone), Runs: []Run{{start, now.Round(0)}}}
+}
+
+// leave ends the day, or what there is of it, at a time. mu is held.
+func (l *Ledger) leave(at time.Time) {
+	l.report(l.write(at))
+	l.remember(l.day)
 }
 
 func (l *Ledger) run() {
@@ -231,7 +271,7 @@ func (l *Ledger) run() {
 	for {
 		select {
 		case <-t.C:
-			l.save(time.Now())
+			l.save()
 		case <-l.stop:
 			return
 		}
@@ -244,15 +284,66 @@ func (l *Ledger) Close() error {
 	<-l.done
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.write(time.Now())
+	if l.day == nil {
+		return nil
+	}
+	return l.write(l.now())
 }
 
 // save keeps the day as it is now.
-func (l *Ledger) save(now time.Time) {
+func (l *Ledger) save() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.turn(now)
-	l.report(l.write(now))
+	if l.day == nil {
+		return
+	}
+	l.turn(l.now())
+	l.report(l.write(l.now()))
+}
+
+// now returns the time, by what polls said. mu is held.
+func (l *Ledger) now() time.Time { return l.at.Add(time.Since(l.seen)) }
+
+// reach takes the time of a poll or a path, and turns to its day. mu is held.
+func (l *Ledger) reach(t time.Time) {
+	l.turn(t)
+	if t.After(l.at) {
+		l.at, l.seen = t, time.Now()
+	}
+}
+
+// Step takes it that the clock was set: what was observed was so much later.
+func (l *Ledger) Step(by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.day == nil {
+		return
+	}
+	was := l.settle(l.now())
+	now := was.Add(by)
+	if now.Before(l.day.From) || !now.Before(l.day.To) {
+		l.leave(was)
+		clear(l.accounts) // the next poll makes them anew
+		l.at, l.seen = now, time.Now()
+		l.enter(now)
+	} else {
+		l.at, l.seen = now, time.Now()
+		runs := &l.day.Runs
+		if by > 0 {
+			(*runs)[len(*runs)-1].To = was
+			*runs = append(*runs, Run{now, now})
+		} else if was.After(l.counted) {
+			l.counted = was
+		}
+	}
+	for _, a := range l.accounts {
+		a.until = a.from // what is so from now on, the next poll says
+	}
+	for _, p := range l.parts {
+		if !p.from.IsZero() {
+			p.from = later(now, l.counted)
+		}
+	}
 }
 
 // report says what is wrong, once until it is right again. mu is held.
@@ -269,7 +360,9 @@ func (l *Ledger) report(err error) {
 // write settles everything up to a time and keeps it. mu is held.
 func (l *Ledger) write(now time.Time) error {
 	now = l.settle(now)
-	l.day.Runs[len(l.day.Runs)-1].To = now
+	if run := &l.day.Runs[len(l.day.Runs)-1]; now.After(run.To) {
+		run.To = now
+	}
 	text, err := json.Marshal(l.day)
 	if err != nil {
 		return err
@@ -293,33 +386,17 @@ func (l *Ledger) settle(now time.Time) time.Time {
 	return now
 }
 
-// turn ends the day where its time is over. mu is held.
+// turn goes on to the day of a time, where that is none of the day's or before
+// it. mu is held.
 func (l *Ledger) turn(now time.Time) {
-	if now.Before(l.day.To) {
+	switch {
+	case l.day == nil:
+	case now.Before(l.day.To):
 		return
+	default:
+		l.leave(l.day.To)
 	}
-	l.report(l.write(l.day.To))
-	for _, d := range l.day.Devices {
-		for name, c := range d.Counts {
-			l.last[countKey{d.ID, name}] = c
-		}
-	}
-	l.begin(now)
-	for id, a := range l.accounts {
-		// One that was not polled any more does not go into the new day.
-		if a.device == nil || a.until.Before(l.day.From) {
-			delete(l.accounts, id)
-			continue
-		}
-		a.Device = newDevice(a.device)
-		a.forget()
-		l.day.Devices = append(l.day.Devices, a.Device)
-	}
-	for _, p := range l.parts {
-		p.Part = &Part{ID: p.ID, Name: p.Name, Class: p.Class, On: map[string]float64{}}
-		l.day.Parts = append(l.day.Parts, p.Part)
-	}
-	l.prune()
+	l.enter(now)
 }
 
 // prune deletes the oldest days. It counts them, and does not ask the clock
@@ -403,11 +480,11 @@ func Months(dir string) ([]string, error) {
 func (l *Ledger) Path(p agent.Path) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := p.Time
+	now := p.Time.Round(0)
 	if now.IsZero() {
 		return // nothing was polled yet
 	}
-	l.turn(now)
+	l.reach(now)
 	there := map[string]bool{}
 	for _, n := range p.Nodes {
 		there[n.ID] = true
@@ -417,7 +494,7 @@ func (l *Ledger) Path(p agent.Path) {
 			l.parts[n.ID] = s
 		}
 		s.settle(now)
-		s.Name, s.Class, s.on, s.from = n.Name, n.Class, n.On, now
+		s.Name, s.Class, s.on, s.from = n.Name, n.Class, n.On, later(now, l.counted)
 	}
 	for id, s := range l.parts {
 		if !there[id] {
@@ -425,6 +502,26 @@ func (l *Ledger) Path(p agent.Path) {
 			delete(l.parts, id)
 		}
 	}
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// device returns the day's device, made where there is none.
+func (l *Ledger) device(of *agent.Device) *Device {
+	for _, d := range l.day.Devices {
+		if d.ID == of.ID {
+			return d
+		}
+	}
+	d := newDevice(of)
+	l.day.Devices = append(l.day.Devices, d)
+	return d
 }
 
 // part returns the day's part with an id, made where there is none.

@@ -317,6 +317,75 @@ func TestPath(t *testing.T) {
 	})
 }
 
+// TestSteps: where the clock is set, what passes is counted, and once: within a
+// day, over midnight, and into a month that it is not.
+func TestSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		at(t, "2026-11-26 20:00:00")
+		l := opened(t, dir)
+		ups := newUnit("ups-a", "ups", 10*time.Second)
+		off := time.Duration(0)
+		told := false
+		poll := func(minutes int) {
+			for range 6 * minutes {
+				p := ups.poll("status", "online", "output_energy", time.Since(time.Time{}).Hours())
+				p.Time, p.Next = p.Time.Add(off), p.Next.Add(off)
+				if !told { // it is told when it changes
+					l.Path(agent.Path{Time: p.Time, Nodes: []agent.PathNode{{ID: "msb", On: agent.Mains}}})
+				}
+				told = true
+				l.Observe(p)
+				time.Sleep(10 * time.Second)
+			}
+		}
+		step := func(by time.Duration) {
+			off += by
+			l.Step(by)
+		}
+		l.Step(time.Hour) // before anything is known
+		poll(10)          // 20:00 to 20:10
+		step(5 * time.Minute)
+		poll(10) // 20:15 to 20:25
+		step(-10 * time.Minute)
+		poll(15) // 20:15 to 20:30, of which 20:25 is new
+		step(3 * time.Hour)
+		poll(45) // 23:30 to 0:15
+		step(-30 * time.Minute)
+		poll(45) // 23:45 to 0:30, of which 0:15 is new
+		step(40 * 24 * time.Hour)
+		poll(5) // 0:30 to 0:35 in January
+		step(-40 * 24 * time.Hour)
+		poll(5) // 0:35 to 0:40
+		l.Close()
+		all := days(t, dir, 2026, 11)
+		january := days(t, dir, 2027, 1)
+		for _, c := range []struct {
+			day     *Day
+			minutes float64
+			runs    int
+		}{{all["2026-11-26"], 10 + 10 + 5 + 30, 3}, {all["2026-11-27"], 15 + 15 + 5, 2}, {january["2027-01-06"], 5, 1}} {
+			d := c.day.device("ups-a")
+			if !near(d.Up, 60*c.minutes) || !near(d.States["status"]["online"], 60*c.minutes) || len(c.day.Devices) != 1 {
+				t.Errorf("%s: up for %v min, want %v", c.day.Date, d.Up/60, c.minutes)
+			}
+			if on := c.day.Parts[0].On["mains"]; !near(on, 60*c.minutes) || len(c.day.Parts) != 1 {
+				t.Errorf("%s: on mains for %v min, want %v", c.day.Date, on/60, c.minutes)
+			}
+			ran := 0.0
+			for _, r := range c.day.Runs {
+				ran += r.To.Sub(r.From).Minutes()
+				if r.To.Before(r.From) {
+					t.Errorf("%s: it ran from %v to %v", c.day.Date, r.From, r.To)
+				}
+			}
+			if ran != c.minutes || len(c.day.Runs) != c.runs {
+				t.Errorf("%s: it ran for %v min: %v", c.day.Date, ran, c.day.Runs)
+			}
+		}
+	})
+}
+
 // TestLongDays: the days on which the clock is changed have 23 and 25 hours.
 func TestLongDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -424,7 +493,7 @@ func BenchmarkWrite(b *testing.B) {
 		l.Observe(u.poll("status", "online", "battery_status", "normal", "output_power", 40e3, "output_load", 45.0, "battery_charge", 100, "output_energy", 1e6))
 	}
 	for b.Loop() {
-		l.save(time.Now())
+		l.save()
 	}
 	if info, err := os.Stat(filepath.Join(dir, l.day.Date+suffix)); err == nil {
 		b.ReportMetric(float64(info.Size()), "bytes")

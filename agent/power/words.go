@@ -405,7 +405,7 @@ func timeWords(t, now time.Time) agent.Words {
 	if t.IsZero() {
 		return agent.Words{}
 	}
-	t, now = t.Local(), now.Local()
+	t, now = agent.Restated(t, now).Local(), now.Local()
 	y, m, d := t.Date()
 	if yn, mn, dn := now.Date(); y == yn && m == mn && d == dn {
 		return both(" since "+t.Format("15:04"), " od "+t.Format("15:04"))

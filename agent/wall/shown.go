@@ -93,7 +93,7 @@ func NewLive(band func(*agent.Point) (low, high float64)) *Live {
 	return &Live{band: band, devices: map[string]*entry{}}
 }
 
-// Observe sees a poll; it is an agent's observer.
+// Observe sees a poll; it is what agent.Watch is given.
 func (l *Live) Observe(p *agent.Poll) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -212,11 +212,12 @@ func (e *entry) asJSON(allowed func(*agent.Point) *[2]*float64) liveJSON {
 	return out
 }
 
-// stamp returns a time as the walls see it: to the millisecond and in the box's
-// own zone, so that they show the building's clock whatever zone they are in.
+// stamp returns a time as the walls see it: by the box's clock as it is now, to
+// the millisecond and in the box's own zone, so that they show the building's
+// clock whatever zone they are in.
 func stamp(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return t.Local().Truncate(time.Millisecond)
+	return agent.Restated(t, time.Now()).Local().Truncate(time.Millisecond)
 }

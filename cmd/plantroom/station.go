@@ -108,9 +108,11 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 		s.close()
 		return nil, err
 	}
-	s.power.Changes(s.events.Path)
-	s.agent.Observe(s.power.Observe) // so that what the building stands on is known before what follows from it
+	// What the building stands on is seen at once, and known before what follows from it.
+	s.agent.Watch(s.power.Observe)
+	s.power.Changes(s.stands)
 	s.agent.Observe(s.events.Observe)
+	s.agent.Stepped(s.events.Step)
 	s.report(&agent.Device{ID: config.SiteID, Name: site.Name, Class: "site", Every: siteEvery}, s.power.Site)
 	file := ""
 	if site.State != "" {
@@ -120,7 +122,7 @@ func newStation(site *config.Site, log *slog.Logger) (*station, error) {
 	s.openLedger(site)
 	s.live = wall.NewLive(s.events.Band)
 	s.agent.Observe(s.trends.Observe)
-	s.agent.Observe(s.live.Observe)
+	s.agent.Watch(s.live.Observe)
 	if err := s.serveWall(site); err != nil {
 		s.close()
 		return nil, err
@@ -206,8 +208,20 @@ func (s *station) openLedger(site *config.Site) {
 		return
 	}
 	s.ledger = l
-	s.power.Changes(l.Path)
 	s.agent.Observe(l.Observe)
+	s.agent.Stepped(l.Step)
+}
+
+// stands takes what the building stands on, as it has become, to those who
+// remember it.
+func (s *station) stands(p agent.Path) {
+	s.agent.Standing(p.Time, 2*(len(p.Nodes)+len(p.Edges)), func(at time.Time) {
+		p.Time = at
+		s.events.Path(p)
+		if s.ledger != nil {
+			s.ledger.Path(p)
+		}
+	})
 }
 
 // The folders of a site's state that reports are made from.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"plantroom/agent"
 	"plantroom/config"
@@ -16,6 +17,9 @@ type traps struct {
 	listener atomic.Pointer[snmp.Listener] // nil for none; its counts are read while it is replaced
 	madeFrom config.Traps
 }
+
+// trapSize is as how many readings a trap counts that waits for the clock.
+const trapSize = 20
 
 // listenForTraps makes the listener what the site says. Where it cannot listen
 // it says so and polls on: the polls tell the truth, only later.
@@ -38,7 +42,12 @@ func (s *station) listenForTraps(site *config.Site) {
 	l, err := snmp.ListenTraps(snmp.TrapOptions{
 		Traps: from, Name: site.Name + "/" + site.Agent, Log: s.log,
 		Poll: func(device string) { s.agent.PollNow(device) },
-		Take: func(t *agent.Trap) { s.events.Trap(*t) },
+		Take: func(t *agent.Trap) {
+			s.agent.Dated(t.Time, trapSize, func(at time.Time) {
+				t.Time = at
+				s.events.Trap(*t)
+			})
+		},
 	})
 	if err != nil {
 		s.log.Error("SNMP traps are not heard", "err", err)
