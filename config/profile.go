@@ -525,7 +525,7 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 	if rows != "" && !strings.HasSuffix(rows, ".0") {
 		r.fault(count, "count is %s; write the scalar that says how many rows the table has, with its .0", rows)
 	}
-	where := r.where(m.get("where"))
+	where, below := r.where(m.get("where")), r.oid(m.get("below"), "below")
 	present, other := m.need("present", "{x_alarm_battery_bad: 1.3.6.1.2.1.33.1.6.3.1}"), m.need("other", "x_other_alarm")
 	m.done()
 	add := func(n *yaml.Node, oids ...string) {
@@ -540,7 +540,7 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 		for _, p := range pairs {
 			var oids []string
 			for _, item := range r.list(p.value) {
-				oid := r.oid(item, "present")
+				oid := r.alarmOID(item, below)
 				if oid == "" {
 					continue
 				}
@@ -564,6 +564,22 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 		add(other)
 	}
 	return points
+}
+
+var indexOnly = regexp.MustCompile(`^\d+(\.\d+)*$`)
+
+// alarmOID returns the OID of an alarm, of which only what comes after below is
+// written, where that is not "".
+func (r *profileReader) alarmOID(n *yaml.Node, below string) string {
+	if below == "" {
+		return r.oid(n, "present")
+	}
+	text := r.text(n, "present")
+	if !indexOnly.MatchString(text) || strings.HasPrefix(text, below+".") {
+		r.fault(n, "present is %q; write the numbers that come after %s, which below says", text, below)
+		return ""
+	}
+	return below + "." + text
 }
 
 // alarm returns the metric of an alarm of a table.

@@ -48,6 +48,7 @@ var (
 	cold        = meaning{cooling, 1, false, agent.Words{EN: "Cooling failure", CS: "Výpadek chlazení"}, false}
 	coldStopped = meaning{cooling, 2, true, agent.Words{EN: "Cooling failure", CS: "Výpadek chlazení"}, false}
 	leak        = meaning{safety, 2, false, agent.Words{EN: "Water leak", CS: "Únik vody"}, false}
+	fire        = meaning{safety, 1, false, agent.Words{EN: "Fire", CS: "Požár"}, false}
 	smoke       = meaning{safety, 1, false, agent.Words{EN: "Smoke", CS: "Kouř"}, false}
 	apart       = meaning{}
 	ofPower     = meaning{domain: power}
@@ -179,16 +180,19 @@ var alarmWords = []string{"alarm", "active", "fault", "fail", "failed", "failure
 	"high_critical", "low_critical", "alarm_low", "alarm_high", "critical"}
 
 // Words in the names of such states that make it more than a warning.
-var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "redundancy"}
+var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "redundancy",
+	"emergency", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke", "water_leak", "loss_of",
+	"output_off", "output_bad", "not_protected", "system_off", "short_circuit", "breaker_open", "battery_disconnected", "depleted_battery",
+	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure"}
 
 // Alarms that only repeat what the UPS's status or self-test says, which is
 // told of already.
 var repeated = []string{"x_alarm_on_battery", "x_alarm_on_bypass", "x_alarm_test_in_progress"}
 
-// Words in the names of alarms that somebody wanted, and in those of what a
-// loss of supply brings with it.
+// Words in the names of alarms that somebody wanted or that can wait, and in
+// those of what a loss of supply brings with it.
 var (
-	wantedWords   = []string{"as_requested"}
+	mildWords     = []string{"as_requested", "maintenance_due", "run_hours", "door_open", "on_generator", "standby_unit_on", "notice"}
 	expectedWords = []string{"as_requested", "input_bad", "bypass_bad", "awaiting_power"}
 )
 
@@ -237,7 +241,7 @@ func deviceAlarm(m *agent.Metric, class string) *stateRule {
 	}
 	if strings.HasPrefix(m.Name, "x_alarm_") {
 		within := func(w string) bool { return strings.Contains(m.Name, w) }
-		if slices.ContainsFunc(wantedWords, within) {
+		if slices.ContainsFunc(mildWords, within) {
 			r.severity = agent.Info
 		}
 		r.meaning.expected = r.meaning.domain == power && slices.ContainsFunc(expectedWords, within)
@@ -249,6 +253,15 @@ func deviceAlarm(m *agent.Metric, class string) *stateRule {
 	}
 	if class == "cooling" && r.severity == agent.Alarm {
 		r.meaning = cold
+	}
+	// What threatens people or the room is that, whoever noticed it.
+	switch m.Name {
+	case "x_alarm_fire":
+		r.meaning = fire
+	case "x_alarm_smoke":
+		r.meaning = smoke
+	case "x_alarm_water_leak":
+		r.meaning = leak
 	}
 	return r
 }

@@ -89,3 +89,43 @@ func TestQuantity(t *testing.T) {
 		}
 	}
 }
+
+// TestAlarmSeverities: what threatens the load, the room or people is an alarm
+// in whatever class, what can wait is not.
+func TestAlarmSeverities(t *testing.T) {
+	states := config.AlarmStates()
+	for _, test := range []struct {
+		severity agent.Severity
+		cause    string // title of the incident that it makes
+		class    string
+		names    string
+	}{
+		{agent.Alarm, "", "ups", "output_off output_bad output_overload output_short_circuit output_not_protected redundancy_lost battery_redundancy_lost " +
+			"battery_disconnected battery_fault battery_overtemperature battery_thermal_runaway depleted_battery low_battery_shutdown " +
+			"shutdown_imminent emergency_power_off rectifier_fault inverter_fault static_switch_failure overtemperature general_fault system_off"},
+		{agent.Warning, "", "ups", "low_battery battery_bad charger_failed fan_failure bypass_bad input_bad power_module_failure sensor_failure warning"},
+		{agent.Info, "", "ups", "on_generator battery_maintenance_due output_off_as_requested notice"},
+		{agent.Alarm, "Cooling failure", "cooling", "high_temperature supply_air_high_temperature loss_of_airflow loss_of_water_flow loss_of_cooling " +
+			"chilled_water_high_temperature compressor_lockout compressor_overload chiller_failure unit_shutdown remote_shutdown"},
+		{agent.Warning, "", "cooling", "low_temperature high_humidity humidifier_failure humidifier_lockout compressor_high_pressure fan_failure " +
+			"sensor_failure leak_sensor_failure check_air_filter power_lost condensation service_required"},
+		{agent.Info, "", "cooling", "maintenance_due run_hours_exceeded standby_unit_on door_open"},
+		{agent.Alarm, "Fire", "cooling", "fire"},
+		{agent.Alarm, "Smoke", "ups", "smoke"},
+		{agent.Alarm, "Water leak", "pdu", "water_leak"},
+		{agent.Alarm, "", "pdu", "overcurrent branch_breaker_open branch_overcurrent residual_overcurrent overcurrent_protection_trip high_temperature"},
+		{agent.Warning, "", "pdu", "undercurrent outlet_load_lost unbalanced_load contact_open firmware_update_required"},
+	} {
+		for name := range strings.FieldsSeq(test.names) {
+			m := &agent.Metric{Class: test.class, Name: "x_alarm_" + name, Kind: agent.State, States: states}
+			active, _ := m.Code("active")
+			r := rulesOf(m, test.class)[active]
+			if r.severity != test.severity || r.meaning.title.EN != test.cause {
+				t.Errorf("%s %s is %s of %q, want %s of %q", test.class, name, r.severity, r.meaning.title.EN, test.severity, test.cause)
+			}
+			if named(m.Name).CS == named(m.Name).EN {
+				t.Errorf("%s has no Czech name", name)
+			}
+		}
+	}
+}
