@@ -111,7 +111,7 @@ func Open(o Options) (*Engine, error) {
 		options: o, tag: tagOf(o.Agent), devices: map[string]*device{},
 		active: map[eventKey]*happening{}, byID: map[string]*happening{}, graph: newGraph(nil),
 		told: map[eventKey]time.Time{}, flurries: map[eventKey]flurry{},
-		tests: schedule{since: map[string]time.Time{}, done: map[string]time.Time{}},
+		tests: schedule{since: map[string]time.Time{}, done: map[string]time.Time{}, last: map[string]agent.TestResult{}},
 	}
 	if err := e.openJournal(); err != nil {
 		return nil, fmt.Errorf("events in %s: %w", o.Dir, err)

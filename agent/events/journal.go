@@ -209,6 +209,7 @@ func (e *Engine) openJournal() error {
 		e.options.Log.Warn("a record of an incident is left out", "err", err)
 	}
 	for _, r := range records {
+		e.tests.went(r)
 		if r.Plan != "" && !r.Ended.IsZero() {
 			e.tests.done[r.Plan] = maxTime(e.tests.done[r.Plan], r.Due)
 		}

@@ -249,13 +249,8 @@ func prune(dir string, limit int64) (gone []string, err error) {
 
 // pronounce says how a test ended. Engine.mu is held.
 func (e *Engine) pronounce(inc *incident) {
-	text := say(agent.Words{EN: "%s: passed", CS: "%s: vyhověla"}, inc.Title)
-	if inc.Verdict == Failed {
-		text = say(agent.Words{EN: "%s: failed", CS: "%s: nevyhověla"}, inc.Title)
-		if i := slices.IndexFunc(inc.Criteria, func(c Criterion) bool { return !c.Met }); i >= 0 {
-			text = say(same("%s: %s"), text, inc.Criteria[i].Text)
-		}
-	}
+	text := inc.verdictText()
+	e.tests.went(&inc.Record)
 	inc.own.event.Text = text
 	if inc.Verdict == Failed {
 		inc.own.severity = max(inc.own.severity, agent.Warning)

@@ -58,7 +58,7 @@ type Record struct {
 	NotObserved []NotObserved `json:"not_observed,omitempty"`
 	Transitions []Transition  `json:"transitions,omitempty"` // in order of time
 	Events      []agent.Event `json:"events,omitempty"`      // its own first, then those that are part of it, as they were made
-	Notes       []Note        `json:"notes,omitempty"`       // what people said meanwhile
+	Notes       []agent.Note  `json:"notes,omitempty"`       // what people said meanwhile
 	// Devices are those that the record was made from, in the order of the
 	// configuration: every one that its domain looks at, silent ones too.
 	Devices []Device `json:"devices,omitempty"`
@@ -146,13 +146,6 @@ type Transition struct {
 	Channel string    `json:"channel,omitempty"`
 	From    string    `json:"from"`
 	To      string    `json:"to"`
-}
-
-// A Note is what somebody said about a record.
-type Note struct {
-	Time time.Time `json:"time"`
-	By   string    `json:"by,omitempty"`
-	Text string    `json:"text"`
 }
 
 // A Series is what one point read, at the full rate of its polls. Times and

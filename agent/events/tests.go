@@ -122,9 +122,10 @@ func (s Schedule) in(from, to time.Time) window {
 // A schedule is the plans, and how far they were kept.
 type schedule struct {
 	plans []Plan
-	since map[string]time.Time // when each plan was first known
-	done  map[string]time.Time // the due time for which each was made, or missed, last
-	next  time.Time            // when a window ends
+	since map[string]time.Time        // when each plan was first known
+	done  map[string]time.Time        // the due time for which each was made, or missed, last
+	last  map[string]agent.TestResult // how each went last, and at "" what was not planned
+	next  time.Time                   // when a window ends
 }
 
 // plan returns the plan with an id, nil for none.
@@ -137,10 +138,19 @@ func (s *schedule) plan(id string) *Plan {
 	return nil
 }
 
+// upcoming returns the first window that ends after t and for which the plan was
+// not kept yet.
+func (s *schedule) upcoming(p *Plan, t time.Time) (w window, ok bool) {
+	for w, ok = p.Schedule.window(t); ok && !w.due.After(s.done[p.ID]); {
+		w, ok = p.Schedule.window(w.to)
+	}
+	return w, ok
+}
+
 // due returns the time for which a test at t would count, zero for none.
 func (s *schedule) due(p *Plan, t time.Time) time.Time {
-	w, ok := p.Schedule.window(t)
-	if !ok || t.Before(w.from) || !w.due.After(s.done[p.ID]) {
+	w, ok := s.upcoming(p, t)
+	if !ok || t.Before(w.from) {
 		return time.Time{}
 	}
 	return w.due
@@ -253,6 +263,7 @@ func (e *Engine) miss(p *Plan, w window) {
 	r := &Record{ID: h.event.ID, Site: e.options.Site, Kind: "test", Domain: power, Title: same(p.Name), Cause: text, Device: p.Device, Severity: agent.Warning,
 		Began: w.to.UTC(), Ended: w.to.UTC(), Watched: w.to.UTC(), Plan: p.ID, Due: w.due.UTC(), Declared: bySchedule, Verdict: Missed,
 		Events: []agent.Event{h.event}}
+	e.tests.went(r)
 	e.keeper.write(r)
 }
 
@@ -353,7 +364,7 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 	if !e.begun {
 		return "", errNoTime
 	}
-	note := Note{Time: e.now, By: strings.TrimSpace(by), Text: text}
+	note := agent.Note{Time: e.now, By: strings.TrimSpace(by), Text: text}
 	for _, inc := range slices.Backward(e.incidents) {
 		if inc.ID == id || inc.Plan == id && id != "" || id == "" && inc.Ended.IsZero() {
 			inc.Notes = append(inc.Notes, note)
@@ -380,19 +391,18 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 		return "", fmt.Errorf("%s is seen from readings and cannot be noted as made; note something about one by its ID", p.Name)
 	}
 	r := &Record{Site: e.options.Site, Kind: "test", Domain: "", Title: same(p.Name), Began: note.Time, Ended: note.Time, Watched: note.Time,
-		Plan: p.ID, Due: e.tests.due(p, note.Time), Declared: person(by), Verdict: Passed, Notes: []Note{note}}
-	words := agent.Words{EN: "%s: passed", CS: "%s: vyhověla"}
+		Plan: p.ID, Due: e.tests.due(p, note.Time), Declared: person(by), Verdict: Passed, Notes: []agent.Note{note}}
 	if failed {
 		r.Verdict, r.Severity = Failed, agent.Warning
-		words = agent.Words{EN: "%s: failed", CS: "%s: nevyhověla"}
 	}
-	r.Cause = say(words, p.Name)
+	r.Cause = r.verdictText()
 	if !r.Due.IsZero() {
 		e.tests.done[p.ID] = r.Due
 	}
 	e.kept(p.ID, note.Time)
 	h := e.begin(agent.Event{Kind: "test", Metric: Manual, Channel: p.ID, Severity: agent.Info, Began: note.Time, Ended: note.Time, Text: r.Cause}, meaning{})
 	r.ID, r.Events = h.event.ID, []agent.Event{h.event}
+	e.tests.went(r)
 	if failed {
 		e.verdict(p.ID, say(agent.Words{EN: "%s failed", CS: "%s nevyhověla"}, p.Name), note.Time)
 	}

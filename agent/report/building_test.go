@@ -178,7 +178,7 @@ func newMonthly(t *testing.T) *events.Record {
 	event(6, "gen-1", agent.Info, 3, 1003, "runs", "běží")
 	event(7, "ats-1", agent.Warning, 13, 930, "has gone to its other source", "přešel na druhý zdroj")
 	event(8, "gen-1", agent.Warning, 13, 930, "carries the load", "napájí zátěž")
-	r.Notes = []events.Note{{Time: at(410), By: "J. Novák", Text: "Oil pressure and coolant looked at: fine."}}
+	r.Notes = []agent.Note{{Time: at(410), By: "J. Novák", Text: "Oil pressure and coolant looked at: fine."}}
 	return r
 }
 

@@ -209,7 +209,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, out)
 }
 
-// asPath and asEvent give times the building's zone.
+// asPath, asEvent and asTests give times the building's zone.
 func asPath(p agent.Path) agent.Path {
 	p.Time, p.Since = stamp(p.Time), stamp(p.Since)
 	p.Nodes = slices.Clone(p.Nodes)
@@ -224,12 +224,39 @@ func asEvent(e agent.Event) agent.Event {
 	return e
 }
 
+func asTests(t agent.Tests) agent.Tests {
+	t.Planned, t.Running, t.Last = slices.Clone(t.Planned), slices.Clone(t.Running), slices.Clone(t.Last)
+	for i := range t.Planned {
+		p := &t.Planned[i]
+		p.From, p.Due, p.Until = stamp(p.From), stamp(p.Due), stamp(p.Until)
+	}
+	for i := range t.Running {
+		r := &t.Running[i]
+		r.Began, r.RunSince, r.Notes = stamp(r.Began), stamp(r.RunSince), slices.Clone(r.Notes)
+		for j := range r.Notes {
+			r.Notes[j].Time = stamp(r.Notes[j].Time)
+		}
+	}
+	for i := range t.Last {
+		t.Last[i].Due, t.Last[i].Began = stamp(t.Last[i].Due), stamp(t.Last[i].Began)
+	}
+	return t
+}
+
 func (s *Server) path(w http.ResponseWriter, _ *http.Request) {
 	if s.options.Path == nil {
 		refuse(w, http.StatusNotFound, "this agent knows no power path")
 		return
 	}
 	reply(w, http.StatusOK, asPath(s.options.Path()))
+}
+
+func (s *Server) tests(w http.ResponseWriter, _ *http.Request) {
+	if s.options.Tests == nil {
+		refuse(w, http.StatusNotFound, "this agent keeps no tests")
+		return
+	}
+	reply(w, http.StatusOK, asTests(s.options.Tests()))
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,16 @@ import (
 	"plantroom/agent"
 )
 
+// TestMain has the box in a zone that is not UTC, and changes its offset.
+func TestMain(m *testing.M) {
+	prague, err := time.LoadLocation("Europe/Prague")
+	if err != nil {
+		panic(err)
+	}
+	time.Local = prague
+	m.Run()
+}
+
 func TestDevicesOverHTTP(t *testing.T) {
 	s := serve(t, Options{})
 	code, text := get(t, s, "/api/v1/devices", nil)
@@ -84,11 +94,38 @@ func TestPathAndEventsOverHTTP(t *testing.T) {
 	}
 }
 
+// someTests are one of each: planned, under way, and made.
+func someTests(due time.Time) agent.Tests {
+	return agent.Tests{
+		Planned: []agent.PlannedTest{{ID: "monthly", Name: "Monthly", Kind: "blackout", Load: new(true), Device: "gen-1", From: due.Add(-time.Hour), Due: due, Until: due.Add(time.Hour), Timed: true}},
+		Running: []agent.RunningTest{{ID: "7", Test: "monthly", Name: agent.Words{EN: "Monthly", CS: "Monthly"}, Kind: "blackout", Load: new(true), Began: due, By: "schedule", Run: 900, RunSince: due.Add(9 * time.Second),
+			Notes: []agent.Note{{Time: due, By: "Petr", Text: "stiff"}}}},
+		Last: []agent.TestResult{{ID: "6", Test: "monthly", Name: agent.Words{EN: "Monthly", CS: "Monthly"}, Verdict: "missed", Due: due.AddDate(0, -1, 0), Text: agent.Words{EN: "missed", CS: "neprovedena"}}},
+	}
+}
+
+// TestTestsAsJSON: what is planned, under way and made has its times in the
+// building's zone, of the day that they are about, and what is not known is left out.
+func TestTestsAsJSON(t *testing.T) {
+	tests := someTests(time.Date(2026, 11, 4, 7, 0, 0, 0, time.UTC))
+	want := `{"planned":[{"id":"monthly","name":"Monthly","kind":"blackout","under_load":true,"device":"gen-1","from":"2026-11-04T07:00:00+01:00","due":"2026-11-04T08:00:00+01:00","until":"2026-11-04T09:00:00+01:00","timed":true}],` +
+		`"running":[{"id":"7","test":"monthly","name":{"en":"Monthly","cs":"Monthly"},"kind":"blackout","under_load":true,"began":"2026-11-04T08:00:00+01:00","declared_by":"schedule","run_seconds":900,"run_since":"2026-11-04T08:00:09+01:00",` +
+		`"notes":[{"time":"2026-11-04T08:00:00+01:00","by":"Petr","text":"stiff"}]}],` +
+		`"last":[{"id":"6","test":"monthly","name":{"en":"Monthly","cs":"Monthly"},"verdict":"missed","due":"2026-10-04T09:00:00+02:00","text":{"en":"missed","cs":"neprovedena"}}]}` + "\n"
+	s := serve(t, Options{Tests: func() agent.Tests { return tests }})
+	if code, text := get(t, s, "/api/v1/tests", nil); code != http.StatusOK || text != want {
+		t.Errorf("%d %s\nwant %s", code, text, want)
+	}
+	if tests.Planned[0].From.Location() != time.UTC || tests.Running[0].Notes[0].Time.Location() != time.UTC {
+		t.Error("what the agent keeps was changed")
+	}
+}
+
 // TestAbsentParts: what this agent has not is not found, and nothing of the
 // API is for strangers.
 func TestAbsentParts(t *testing.T) {
 	s := serve(t, Options{Token: "t0ken"})
-	for _, path := range []string{"/api/v1/devices", "/api/v1/device/ups-a", "/api/v1/path", "/api/v1/events"} {
+	for _, path := range []string{"/api/v1/devices", "/api/v1/device/ups-a", "/api/v1/path", "/api/v1/events", "/api/v1/tests"} {
 		if code, _ := get(t, s, path, nil); code != http.StatusUnauthorized {
 			t.Errorf("%s for a stranger: %d", path, code)
 		}
@@ -96,7 +133,7 @@ func TestAbsentParts(t *testing.T) {
 			t.Errorf("%s with a token in its URL: %d", path, code)
 		}
 		code, text := get(t, s, path, func(r *http.Request) { r.Header.Set("Authorization", "Bearer t0ken") })
-		absent := slices.Contains([]string{"/api/v1/path", "/api/v1/events"}, path)
+		absent := slices.Contains([]string{"/api/v1/path", "/api/v1/events", "/api/v1/tests"}, path)
 		if want := map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[absent]; code != want {
 			t.Errorf("%s: %d %s, want %d", path, code, text, want)
 		}

@@ -112,9 +112,9 @@ func (s *Server) ack(w http.ResponseWriter, r *http.Request, text []byte) {
 	}
 }
 
-// tests answers POST /api/v1/tests, a TestNote, with {"id": "..."}: that of the
+// test answers POST /api/v1/tests, a TestNote, with {"id": "..."}: that of the
 // test's event.
-func (s *Server) tests(w http.ResponseWriter, r *http.Request, text []byte) {
+func (s *Server) test(w http.ResponseWriter, r *http.Request, text []byte) {
 	var in TestNote
 	if err := understand(text, &in); err != nil {
 		refuse(w, http.StatusBadRequest, `write {"action": "start", "test": "monthly", "by": "NAME"}: %v`, err)

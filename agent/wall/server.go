@@ -6,8 +6,8 @@
 //	/          the wall, for a screen that everybody sees; /desk and /desk/ID for the support desk
 //	/assets/   what these pages are made of, below the version of all of it
 //	/api/v1/   JSON: site, devices, device/ID with its readings, path (agent.Path), events
-//	           (agent.Event, newest first; active, since, until, device, severity, limit), trend
-//	           (device, metric, channel, range) and stream (server-sent events, see stream.go)
+//	           (agent.Event, newest first; active, since, until, device, severity, limit), tests
+//	           (agent.Tests), trend (device, metric, channel, range) and stream (server-sent events, see stream.go)
 //
 // The API is versioned: below /api/v1 members are added and never change their
 // meaning. A page holds one stream, which costs the agent one encoding for all
@@ -60,6 +60,7 @@ type Options struct {
 	Trend  func(device, metric, channel string, day bool) Trend // the last day or hour; gaps of what is not known
 	Path   func() agent.Path                                    // what the building stands on now
 	Events func(agent.EventQuery) []agent.Event                 // newest first
+	Tests  func() agent.Tests                                   // what is planned, being made, and how it went last
 	Ack    func(id, by string) (agent.Event, error)             // somebody looks at it
 	Test   func(TestNote) (id string, err error)                // somebody says something of a test
 	Traps  func() (received uint64, dropped map[string]uint64)  // SNMP traps, since they are listened for; by the reason
@@ -144,13 +145,14 @@ func (s *Server) handler() http.Handler {
 		"GET /api/v1/device/{id}": s.device,
 		"GET /api/v1/path":        s.path,
 		"GET /api/v1/events":      s.events,
+		"GET /api/v1/tests":       s.tests,
 		"GET /api/v1/trend":       s.trend,
 		"GET /api/v1/stream":      s.serveStream,
 	} {
 		mux.Handle(pattern, s.private(answer))
 	}
 	mux.Handle("POST /api/v1/events/{id}/ack", s.said(s.ack))
-	mux.Handle("POST /api/v1/tests", s.said(s.tests))
+	mux.Handle("POST /api/v1/tests", s.said(s.test))
 	if s.pages.files != nil {
 		for _, pattern := range []string{"GET /{$}", "GET /desk", "GET /desk/{device}", "GET /assets/"} {
 			mux.Handle(pattern, s.private(http.HandlerFunc(s.pages.serve)))

@@ -20,6 +20,7 @@ import (
 //	poll    pollJSON: the devices that were polled in the last tenth of a second
 //	path    agent.Path, made of those polls
 //	events  eventsJSON, when one has begun, changed or ended
+//	tests   agent.Tests, when one begins, ends or is due another time
 //	beat    beatJSON, every second, whatever happens
 //
 // Each is encoded once for all clients. A client that does not read falls
@@ -40,6 +41,7 @@ type stream struct {
 	pathAt  time.Time
 	stale   bool // devices were polled since the path was sent
 	events  []byte
+	tests   []byte
 	beaten  time.Time
 	stopped bool
 }
@@ -71,6 +73,7 @@ type helloJSON struct {
 	// his place best.
 	Diagrams []diagram       `json:"diagrams,omitempty"`
 	Events   json.RawMessage `json:"events,omitempty"`
+	Tests    json.RawMessage `json:"tests,omitempty"`
 }
 
 type pollJSON struct {
@@ -186,10 +189,10 @@ func (st *stream) look(now time.Time) (news []byte) {
 	if now.Sub(st.beaten) >= beatEvery {
 		st.beaten = now
 		if o.Events != nil {
-			if text := encoded(st.happened()); !bytes.Equal(text, st.events) {
-				st.events = text
-				news = append(news, st.frame("events", text)...)
-			}
+			news = append(news, st.changed("events", &st.events, st.happened())...)
+		}
+		if o.Tests != nil {
+			news = append(news, st.changed("tests", &st.tests, asTests(o.Tests()))...)
 		}
 		news = append(news, st.frame("beat", encoded(beatJSON{stamp(now)}))...)
 	}
@@ -197,6 +200,16 @@ func (st *stream) look(now time.Time) (news []byte) {
 		news = st.frame("hello", st.snapshot(now))
 	}
 	return news
+}
+
+// changed returns the message that something is v, none where that was said last.
+func (st *stream) changed(event string, last *[]byte, v any) []byte {
+	text := encoded(v)
+	if bytes.Equal(text, *last) {
+		return nil
+	}
+	*last = text
+	return st.frame(event, text)
 }
 
 func (st *stream) frame(event string, data []byte) []byte {
@@ -208,7 +221,7 @@ func (st *stream) frame(event string, data []byte) []byte {
 func (st *stream) snapshot(now time.Time) []byte {
 	o := &st.s.options
 	h := helloJSON{Time: stamp(now), Site: o.Site, Agent: o.Name, Version: o.Version, Assets: st.s.pages.version, Ack: o.Ack != nil,
-		Devices: []descriptionJSON{}, Path: st.path, Diagrams: st.drawn.diagrams, Events: st.events}
+		Devices: []descriptionJSON{}, Path: st.path, Diagrams: st.drawn.diagrams, Events: st.events, Tests: st.tests}
 	for _, d := range st.devices {
 		h.Devices = append(h.Devices, describe(d))
 	}

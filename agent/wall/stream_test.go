@@ -216,6 +216,35 @@ func TestStreamOfThePath(t *testing.T) {
 	})
 }
 
+// TestStreamOfTests: everybody is told of the tests first, and within a second
+// when something about them is another.
+func TestStreamOfTests(t *testing.T) {
+	var mu sync.Mutex
+	tests := someTests(time.Date(2026, 11, 4, 7, 0, 0, 0, time.UTC))
+	bubble(t, Options{Tests: func() agent.Tests { mu.Lock(); defer mu.Unlock(); return tests }}, func(t *testing.T, _ *agent.Agent, st *stream, _ *sensor) {
+		client, _ := st.join()
+		hello := decodeAs[helloJSON](t, messages(t, drain(client))[0].data)
+		if got := decodeAs[agent.Tests](t, string(hello.Tests)); len(got.Planned) != 1 || len(got.Running) != 1 || len(got.Last) != 1 {
+			t.Errorf("hello: %s", hello.Tests)
+		}
+		time.Sleep(2 * time.Second)
+		if text := drain(client); strings.Contains(text, "event: tests") {
+			t.Errorf("nothing has changed: %s", text)
+		}
+		mu.Lock()
+		tests.Running = []agent.RunningTest{}
+		mu.Unlock()
+		time.Sleep(time.Second)
+		if text := drain(client); strings.Count(text, "event: tests") != 1 || !strings.Contains(text, `"running":[]`) {
+			t.Errorf("the test has ended: %s", text)
+		}
+		other, _ := st.join()
+		if text := drain(other); !strings.Contains(text, `"running":[]`) {
+			t.Errorf("who comes later is told: %s", text)
+		}
+	})
+}
+
 // TestReloadIsToldToAll: who looks sees the devices of another configuration.
 func TestReloadIsToldToAll(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, a *agent.Agent, st *stream, _ *sensor) {

@@ -278,7 +278,7 @@ func (s *station) serveWall(site *config.Site) (err error) {
 	s.wall, err = wall.Listen(wall.Options{
 		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
 		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
-		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
+		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Tests: s.events.Tests, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
 	})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
