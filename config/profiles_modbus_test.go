@@ -517,3 +517,57 @@ func TestModbusProfilesNameTheirSources(t *testing.T) {
 		}
 	}
 }
+
+// TestGenCommAlarms: the standard's lists of named alarms have these at the
+// given offset of the page and place in the register, 0 for its top four bits,
+// and no family has two alarms in one place or one alarm twice.
+func TestGenCommAlarms(t *testing.T) {
+	text, err := embedded.ReadFile("profiles/deepsea-gencomm.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ParseProfile("deepsea-gencomm.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct {
+		count int
+		at    map[string][2]int
+	}{
+		"7xxx": {76, map[string][2]int{"emergency_stop": {1, 0}, "low_coolant_temperature": {1, 3}, "fail_to_start": {4, 1}, "low_fuel_level": {6, 2},
+			"maintenance_due": {9, 3}, "generator_short_circuit": {11, 2}, "water_in_fuel": {14, 1}, "low_def_level": {15, 3}, "fail_to_synchronise": {19, 3}}},
+		"61xx_mk2": {43, map[string][2]int{"emergency_stop": {1, 0}, "fail_to_start": {4, 1}, "maintenance_due": {9, 3}, "ecu_protect": {12, 2},
+			"high_fuel_level": {15, 1}, "low_def_level": {15, 2}}},
+		"6120_mk2": {40, map[string][2]int{"fail_to_start": {4, 1}, "ecu_protect": {12, 2}}},
+		"86xx_mk2": {134, map[string][2]int{"fail_to_start": {4, 1}, "generator_failed_to_open": {11, 2}, "fail_to_synchronise": {13, 1}, "bus_not_live": {13, 3},
+			"out_of_sync mains": {21, 3}, "low_def_level": {30, 2}, "fuel_tank_bund_level": {33, 2}, "bus_high_voltage bus 2": {34, 2}, "avr_red_lamp": {39, 2}}},
+		"4510_mk2": {42, map[string][2]int{"fail_to_start": {4, 1}, "auto_voltage_sense_fail": {9, 2}, "low_fuel_level": {10, 1}, "dptc_filter": {11, 3}}},
+		"page_8": {99, map[string][2]int{"emergency_stop": {1, 0}, "high_oil_temperature": {1, 3}, "fail_to_start": {2, 2}, "low_fuel_level": {7, 2},
+			"fail_to_synchronise": {13, 0}, "auxiliary_sender_low sender 4": {19, 1}, "low_coolant_temperature": {20, 3}, "bus_phase_rotation bus 2": {25, 2}}},
+	} {
+		page := 154 * 256
+		if name == "page_8" {
+			page = 8 * 256
+		}
+		alarms, places := map[string][2]int{}, map[[2]int]bool{}
+		for _, point := range p.Modbus.Points {
+			if !slices.ContainsFunc(point.Families, func(f *ModbusFamily) bool { return f.Name == name }) {
+				continue
+			}
+			key := strings.TrimSpace(strings.TrimPrefix(point.Metric.Name, "x_alarm_") + " " + point.Channel)
+			at := [2]int{point.Value.Address - page, (15 - point.Value.BitHigh) / 4}
+			if _, twice := alarms[key]; twice || places[at] || point.Value.BitHigh-point.Value.BitLow != 3 || point.Value.BitLow%4 != 0 {
+				t.Errorf("%s: %s at %v collides, or is no four bits", name, key, at)
+			}
+			alarms[key], places[at] = at, true
+		}
+		if len(alarms) != want.count {
+			t.Errorf("%s has %d alarms, want %d", name, len(alarms), want.count)
+		}
+		for key, at := range want.at {
+			if got, ok := alarms[key]; !ok || got != at {
+				t.Errorf("%s: %s is at %v, want %v", name, key, got, at)
+			}
+		}
+	}
+}

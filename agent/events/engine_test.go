@@ -108,7 +108,8 @@ func (p *plant) say(id, readings string) {
 		if pt == nil {
 			m := config.Lookup(d.Class, metric)
 			if strings.HasPrefix(metric, "x_") {
-				m = &agent.Metric{Class: d.Class, Name: metric, Kind: agent.State, States: []string{"unknown", "clear", "active"}}
+				m = &agent.Metric{Class: d.Class, Name: metric, Kind: agent.State,
+					States: []string{"unknown", "clear", "active", "warning", "shutdown", "electrical_trip", "controlled_shutdown", "indication"}}
 			}
 			pt = &agent.Point{Device: d, Metric: m, Channel: channel}
 			p.points[key] = pt
@@ -245,6 +246,62 @@ func TestUnlistedAlarm(t *testing.T) {
 	}
 	if n := len(p.e.Active()[0].Text.CS); n > mostWords+50 || n < mostWords-50 {
 		t.Errorf("%d bytes of words", n)
+	}
+}
+
+// TestGradedAlarms: an alarm is as bad as its own word says, and one that sums
+// up others is told where none of these is. In an incident both are part of it.
+func TestGradedAlarms(t *testing.T) {
+	p := newPlant(t, Options{Dir: t.TempDir()}, nil)
+	p.well(2)
+	p.dead(1) // the incident is that of the mains
+	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=clear x_alarm_low_fuel_level=clear")
+	p.now("gen", "x_shutdown_alarm=active x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=shutdown x_alarm_low_fuel_level=clear")
+	p.now("gen", "x_shutdown_alarm=active x_electrical_trip=clear x_warning_alarm=active x_alarm_fail_to_start=shutdown x_alarm_low_fuel_level=warning")
+	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=active x_warning_alarm=active x_alarm_fail_to_start=clear x_alarm_low_fuel_level=electrical_trip")
+	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=active x_warning_alarm=clear x_alarm_fail_to_start=clear x_alarm_low_fuel_level=bad")
+	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=indication x_alarm_low_fuel_level=clear")
+	p.now("gen", "x_shutdown_alarm=active x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=unknown x_alarm_mains_failed=warning")
+	of := " < Mains failure: Main switchboard has no voltage"
+	p.want(
+		"2.. alarm UPS is on battery"+of,
+		"2.. alarm Mains failure: Main switchboard has no voltage",
+		"2.. alarm Main switchboard has no voltage"+of,
+		"2.. warning Cooler has stopped"+of,
+		"4..6 alarm Generator reports: fail to start (shutdown)"+of,
+		"5..6 warning Generator reports: low fuel level"+of,
+		"6..8 alarm Generator reports: low fuel level (electrical trip)"+of,
+		"6..7 warning Generator reports: warning alarm"+of, // which names no one
+		"8.. info Generator reports: fail to start"+of,
+		"9.. warning Generator reports: mains failed"+of,
+		"9.. alarm Generator reports: shutdown alarm"+of,
+	)
+	events := p.e.Events(agent.EventQuery{})
+	for i, want := range map[int]string{6: "Generator hlásí: nezdařený start (odstavení)", 5: "Generator hlásí: nízká hladina paliva", 4: "Generator hlásí: nízká hladina paliva (odpojení zátěže)"} {
+		if cs := events[i].Text.CS; cs != want {
+			t.Errorf("in Czech: %s, want %s", cs, want)
+		}
+	}
+}
+
+// TestGradedAlarmsAreKept: what lasts goes on after a kill, and is the same
+// part of its incident.
+func TestGradedAlarmsAreKept(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.now("gen", "x_shutdown_alarm=active x_alarm_emergency_stop=shutdown")
+	p.now("cooler", "x_alarm_high_pressure=shutdown")
+	id := p.e.Active()[0].ID
+	p.open(Options{Dir: dir})
+	p.now("gen", "x_shutdown_alarm=active x_alarm_emergency_stop=shutdown")
+	p.now("cooler", "x_alarm_high_pressure=shutdown")
+	p.want(
+		"0.. alarm Generator reports: emergency stop (shutdown)",
+		"1.. alarm Cooler reports: high pressure (shutdown) < Cooling failure: Cooler reports: high pressure (shutdown)",
+		"1.. alarm Cooling failure: Cooler reports: high pressure (shutdown)",
+	)
+	if p.e.Active()[0].ID != id {
+		t.Errorf("%s has become %s", id, p.e.Active()[0].ID)
 	}
 }
 

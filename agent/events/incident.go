@@ -544,7 +544,11 @@ func meaningOf(ev *agent.Event) meaning {
 		}
 	case "alarm":
 		if strings.HasPrefix(ev.Metric, "x_") {
-			return deviceAlarm(&agent.Metric{Name: ev.Metric}, ev.Class).meaning
+			rule := deviceAlarm(&agent.Metric{Name: ev.Metric}, ev.Class)
+			if g, ok := grades[ev.State]; ok {
+				rule = rule.graded(ev.State, g)
+			}
+			return rule.meaning
 		}
 	case "absence":
 		if ev.Metric == "up" {

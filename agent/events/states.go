@@ -179,6 +179,29 @@ var states = []stateRule{
 var alarmWords = []string{"alarm", "active", "fault", "fail", "failed", "failure", "tripped", "lost", "sensor_error",
 	"high_critical", "low_critical", "alarm_low", "alarm_high", "critical"}
 
+// A grade is how bad an alarm (x_alarm_...) is, where the device says so by the
+// state's word.
+type grade struct {
+	severity agent.Severity
+	remark   agent.Words // what the device did about it; "" for nothing
+}
+
+var grades = map[string]grade{
+	"indication":          {severity: agent.Info},
+	"warning":             {severity: agent.Warning},
+	"shutdown":            {agent.Alarm, agent.Words{EN: "shutdown", CS: "odstavení"}},
+	"electrical_trip":     {agent.Alarm, agent.Words{EN: "electrical trip", CS: "odpojení zátěže"}},
+	"controlled_shutdown": {agent.Alarm, agent.Words{EN: "controlled shutdown", CS: "řízené odstavení"}},
+}
+
+// Alarms that only sum up others: each says that there is one of these grades.
+// It is told where the device names none that is.
+var summaries = map[string][]string{
+	"x_warning_alarm":   {"warning"},
+	"x_shutdown_alarm":  {"shutdown", "controlled_shutdown"},
+	"x_electrical_trip": {"electrical_trip", "controlled_shutdown"},
+}
+
 // Words in the names of such states that make it more than a warning.
 var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "redundancy",
 	"emergency", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke", "water_leak", "loss_of",
@@ -193,7 +216,7 @@ var repeated = []string{"x_alarm_on_battery", "x_alarm_on_bypass", "x_alarm_test
 // those of what a loss of supply brings with it.
 var (
 	mildWords     = []string{"as_requested", "maintenance_due", "run_hours", "door_open", "on_generator", "standby_unit_on", "notice"}
-	expectedWords = []string{"as_requested", "input_bad", "bypass_bad", "awaiting_power"}
+	expectedWords = []string{"as_requested", "input_bad", "bypass_bad", "awaiting_power", "alarm_mains_failed", "alarm_mains_low"}
 )
 
 // rulesOf returns the rules of a state metric by the state's code, nil for
@@ -222,11 +245,31 @@ func rulesOf(m *agent.Metric, class string) []*stateRule {
 	}
 	rule := deviceAlarm(m, class)
 	for code, w := range m.States {
-		if code != 0 && slices.Contains(alarmWords, w) {
+		switch g, graded := grades[w]; {
+		case code == 0:
+		case graded && strings.HasPrefix(m.Name, "x_alarm_"):
+			put(code, rule.graded(w, g))
+		case slices.Contains(alarmWords, w):
 			put(code, rule)
 		}
 	}
 	return by
+}
+
+// graded returns the rule of an alarm that is as bad as a word says.
+func (r *stateRule) graded(word string, g grade) *stateRule {
+	out := *r
+	out.words, out.severity = []string{word}, g.severity
+	if g.remark != (agent.Words{}) {
+		out.text = agent.Words{EN: r.text.EN + " (" + g.remark.EN + ")", CS: r.text.CS + " (" + g.remark.CS + ")"}
+	}
+	if r.class == "cooling" && (r.meaning == cold || r.meaning == ofCooling) {
+		out.meaning = ofCooling
+		if g.severity == agent.Alarm {
+			out.meaning = cold
+		}
+	}
+	return &out
 }
 
 // deviceAlarm returns the rule of an alarm that a device reports as a state of

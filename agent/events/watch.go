@@ -1,6 +1,7 @@
 package events
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type device struct {
 	supplied time.Time // when that was read last
 	carrying *cell     // of a generator
 	transfer *cell     // of a transfer switch
+	sums     []*cell   // alarms that only sum up others
 
 	ring ring
 }
@@ -201,6 +203,10 @@ func (e *Engine) except(c *cell, limit *bounds) {
 		}
 	case "selected_source", "position":
 		c.late = true
+	}
+	if summaries[m.Name] != nil {
+		c.late = true
+		d.sums = append(d.sums, c)
 	}
 	if limit == nil {
 		return
@@ -478,6 +484,11 @@ const livePower = 1000
 
 // derive judges what takes several readings of a poll.
 func (e *Engine) derive(d *device, at time.Time) {
+	for _, c := range d.sums {
+		if c.seen == d.polls {
+			e.sum(c, at)
+		}
+	}
 	switch {
 	case d.supply != nil && len(d.phases)+len(d.pairs) > 0:
 		conductors := d.phases
@@ -522,6 +533,24 @@ func (e *Engine) derive(d *device, at time.Time) {
 func (e *Engine) judge(c *cell, word string, at time.Time) {
 	code, _ := c.point.Metric.Code(word)
 	c.seen, c.value = c.device.polls, float64(code)
+	e.state(c, code, at)
+}
+
+// sum judges an alarm that sums up others: where the device names one of them,
+// that tells it.
+func (e *Engine) sum(c *cell, at time.Time) {
+	code := int(c.value)
+	if code > 0 && code < len(c.rules) && c.rules[code] != nil {
+		for _, other := range c.device.cells {
+			if other.event != nil && strings.HasPrefix(other.point.Metric.Name, "x_alarm_") &&
+				slices.ContainsFunc(summaries[c.point.Metric.Name], func(w string) bool { return ruleHas(other.rule, w) }) {
+				if clear, ok := c.point.Metric.Code("clear"); ok {
+					code = clear
+				}
+				break
+			}
+		}
+	}
 	e.state(c, code, at)
 }
 

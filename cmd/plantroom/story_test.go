@@ -174,8 +174,8 @@ func (s *story) expected() (lines []string) {
 		case "generator":
 			add(d.ID, "status", s.seen(d.ID, "status", "starting", "warming_up", "running", "on_load", "cooling_down", "stopping"))
 			add(d.ID, "status", s.seen(d.ID, "status", "fault"))
-			if d.ID == "gen-1" { // its controller has an alarm for it, too
-				add(d.ID, "x_shutdown_alarm", s.seen(d.ID, "status", "fault"))
+			if d.ID == "gen-1" { // its controller names the alarm
+				add(d.ID, "x_alarm_fail_to_start", s.seen(d.ID, "status", "fault"))
 			}
 			add(d.ID, "carries", s.seen(d.ID, "status", "on_load"))
 		case "cooling":
@@ -363,7 +363,7 @@ func storyOfGeneratorFails(t *testing.T, seed uint64) {
 	}
 	if diff := cmp.Diff([]string{
 		"alarm Generator 1 has a fault",
-		"alarm Generator 1 reports: shutdown alarm",
+		"alarm Generator 1 reports: fail to start (shutdown)",
 		"warning Monthly blackout test: failed: Generator 1, time to run at speed: not observed (at most 15 s)",
 	}, called); diff != "" {
 		t.Errorf("what lasts: (-want +got)\n%s", diff)

@@ -107,6 +107,97 @@ func TestPymodbusRTUOverTCP(t *testing.T) {
 	testPeer(t, config.ModbusLink{RTUOverTCP: "127.0.0.1:" + port})
 }
 
+// TestGenCommFamilies: the same profile reads of two models the alarms that
+// each of them has, of one that refuses their page everything else, and of a
+// model that it does not know no alarm by name. One that was exchanged is read
+// as what it now is.
+func TestGenCommFamilies(t *testing.T) {
+	t.Parallel()
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := peer.TCPPort(t)
+	status := func(model string) string {
+		return "768=1,769=" + model + ",770=0,771=7,772=1,773=0xFFFF,774=0x1400,1030=1500"
+	}
+	page := func(first, n int) (registers string) { // of alarms that are not active
+		for a := range n {
+			registers += fmt.Sprintf(",%d=0x1111", first+1+a)
+		}
+		return registers
+	}
+	serve := func(model10 string) *peer.Process {
+		return pymodbus(t, peer.Listening("127.0.0.1:"+port), "tcp", port,
+			"10:"+status(model10)+page(39424, 20)+",39428=0x1311,39434=0xF021", // fail to start 3; loading voltage 0, fuel usage running 2
+			"11:"+status("4510")+page(2048, 25)+",2050=0x1131,2055=0x8A41",     // fail to start 3; low battery 8, high battery 10, low fuel 4
+			"12:"+status("7320"),
+			"13:"+status("9999")+page(39424, 20))
+	}
+	running := serve("32841")
+	w := NewWire(config.ModbusLink{TCP: "127.0.0.1:" + port}, slog.New(slog.DiscardHandler))
+	sources := make(map[int]*Source)
+	read := func(unit int) (alarms map[string]string, rest, reads int) {
+		t.Helper()
+		if sources[unit] == nil {
+			sources[unit] = NewSource(testDevice, w, unit, profiles["deepsea-gencomm"].Modbus, 2*time.Second)
+			t.Cleanup(func() { sources[unit].Close() })
+		}
+		rs, err := sources[unit].Poll(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alarms = make(map[string]string)
+		for _, r := range rs {
+			if name, ok := strings.CutPrefix(r.Point.Metric.Name, "x_alarm_"); ok {
+				alarms[strings.TrimSpace(name+" "+r.Point.Channel)] = r.Word()
+			} else if r.Quality == agent.Good {
+				rest++
+			}
+		}
+		return alarms, rest, len(sources[unit].batches)
+	}
+	raised := func(alarms map[string]string) string {
+		var words []string
+		for name, word := range alarms {
+			if word != "clear" {
+				words = append(words, name+" "+word)
+			}
+		}
+		slices.Sort(words)
+		return strings.Join(words, ", ")
+	}
+	for _, c := range []struct {
+		unit, alarms int
+		raised       string
+	}{
+		{10, 74, "fail_to_start shutdown, fuel_usage_running warning"}, // two of its 76 are disabled, or not there
+		{11, 99, "fail_to_start shutdown, low_fuel_level electrical_trip, starter_battery_high_voltage indication"},
+		{12, 0, ""},
+		{13, 0, ""},
+	} {
+		for range 3 {
+			alarms, rest, _ := read(c.unit)
+			if len(alarms) != c.alarms || raised(alarms) != c.raised || rest != 6 {
+				t.Errorf("unit %d: %d alarms and %d others; %q, want %d, 6, %q", c.unit, len(alarms), rest, raised(alarms), c.alarms, c.raised)
+			}
+		}
+		if _, _, reads := read(c.unit); reads != map[bool]int{true: 2, false: 3}[c.alarms == 0] {
+			t.Errorf("unit %d is read by %d requests", c.unit, reads)
+		}
+	}
+
+	running.Stop()
+	if _, err := sources[10].Poll(t.Context(), nil); err == nil {
+		t.Error("the server is gone")
+	}
+	serve("32808")
+	alarms, _, _ := read(10)
+	if got := raised(alarms); got != "fail_to_start shutdown, high_fuel_level warning" {
+		t.Errorf("after an exchange: %s", got)
+	}
+}
+
 // TestModbusSecurity speaks to a server over TLS, each end of which proves who
 // it is, or does not.
 func TestModbusSecurity(t *testing.T) {

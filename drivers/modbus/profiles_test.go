@@ -24,6 +24,9 @@ func TestEmbeddedProfilesCompile(t *testing.T) {
 			for id := range 300 { // as if the device had every model, one after the other
 				s.models = append(s.models, model{id, 200, 210 * id})
 			}
+			for _, f := range p.Modbus.Families { // and were of all families
+				s.families = append(s.families, family{kind: f, is: true})
+			}
 			s.compile()
 			checkPlan(t, s.spans, s.batches, s.limits)
 			fields := 0

@@ -140,6 +140,11 @@ func (f *Facility) showMeter(b *Board, m *meter) {
 	b.Set("current", "N", 0.045*amps)
 }
 
+// generatorAlarms are those that the facility's generators are set up to give.
+var generatorAlarms = []string{"x_alarm_emergency_stop", "x_alarm_fail_to_start", "x_alarm_fail_to_stop", "x_alarm_underspeed", "x_alarm_overspeed",
+	"x_alarm_low_oil_pressure", "x_alarm_high_coolant_temperature", "x_alarm_low_fuel_level", "x_alarm_charge_alternator_failure",
+	"x_alarm_starter_battery_low_voltage", "x_alarm_generator_low_voltage", "x_alarm_generator_high_voltage", "x_alarm_generator_overload"}
+
 func (f *Facility) showGenerator(b *Board, g *generator) {
 	const powerFactor = 0.95
 	out := g.output()
@@ -151,6 +156,9 @@ func (f *Facility) showGenerator(b *Board, g *generator) {
 	b.SetState("x_shutdown_alarm", "", onOff(g.status == "fault", "clear", "active"))
 	b.SetState("x_electrical_trip", "", "clear")
 	b.SetState("x_warning_alarm", "", "clear")
+	for _, alarm := range generatorAlarms {
+		b.SetState(alarm, "", onOff(g.status == "fault" && g.alarm == alarm, "clear", "shutdown"))
+	}
 	b.Set("x_load", "", 100*g.load/genWatts)
 	b.Set("x_charge_alternator_voltage", "", number(g.rpm > 600)*28.2)
 	b.Set("engine_speed", "", g.rpm)

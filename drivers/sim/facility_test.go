@@ -199,6 +199,8 @@ func TestGen2BacksUpGen1(t *testing.T) {
 	f.Step(90 * time.Second)
 	word(t, f, "gen-1", "status", "fault")
 	word(t, f, "gen-1", "x_shutdown_alarm", "active")
+	word(t, f, "gen-1", "x_alarm_fail_to_start", "shutdown")
+	word(t, f, "gen-1", "x_alarm_low_oil_pressure", "clear")
 	word(t, f, "gen-2", "status", "on_load")
 	word(t, f, "ats-1", "selected_source", "a")
 	word(t, f, "ats-2", "selected_source", "b")

@@ -154,6 +154,7 @@ type generator struct {
 	id     string
 	broken bool // cranks and does not start
 	status string
+	alarm  string  // why it is in fault
 	since  float64 // s in this status
 	load   float64 // W, put on it by its switch
 	energy float64 // Wh
@@ -226,6 +227,7 @@ func (g *generator) step(f *Facility, called, closed bool, mains supply) {
 		case g.rpm > 1430:
 			g.enter("warming_up")
 		case g.since > 15:
+			g.alarm = "x_alarm_fail_to_start"
 			g.enter("fault")
 		}
 	case "warming_up":
@@ -237,6 +239,7 @@ func (g *generator) step(f *Facility, called, closed bool, mains supply) {
 		target = 1500
 		switch {
 		case g.broken:
+			g.alarm = "x_alarm_underspeed"
 			g.enter("fault")
 		case closed:
 			if g.status != "on_load" {
