@@ -192,6 +192,9 @@ func (r *profileReader) metric(m *mapping) *agent.Metric {
 				metric.States = append(metric.States, p.value.Value)
 			}
 		}
+		if alarm := AlarmStates(); !slices.ContainsFunc(metric.States, func(w string) bool { return !slices.Contains(alarm, w) }) {
+			metric.States = alarm // also of one that is made of several points, each with one of the words
+		}
 	case unit == nil:
 		r.fault(n, "metric %s needs a unit (UCUM: V, A, W, Cel, %%, s; \"\" for a plain number) or states", plain)
 	default:
@@ -220,6 +223,13 @@ func (r *profileReader) conversion(m *mapping, metric *agent.Metric) (c Conversi
 	for _, n := range r.list(m.get("absent")) {
 		c.Absent = append(c.Absent, r.number(n, "absent", 0))
 	}
+	c.States = r.states(m, metric)
+	return c
+}
+
+// states reads which raw values of a state are which of its words, nil for a
+// metric that is none. Without can there may be any raw values.
+func (r *profileReader) states(m *mapping, metric *agent.Metric, can ...string) map[string]string {
 	states := m.get("states")
 	switch {
 	case metric == nil:
@@ -228,17 +238,40 @@ func (r *profileReader) conversion(m *mapping, metric *agent.Metric) (c Conversi
 	case metric.Kind != agent.State && states != nil:
 		r.fault(states, "%s is no state, it is measured in %q", metric.Name, metric.Unit)
 	case states != nil:
-		c.States = map[string]string{}
+		words := map[string]string{}
 		pairs, _ := r.pairs(states, "states")
 		for _, p := range pairs {
 			word := r.text(p.value, "states")
 			if _, ok := metric.Code(word); !ok {
 				r.fault(p.value, "%s has no state %s; %s", metric.Name, word, oneOf(word, metric.States))
 			}
-			c.States[stateKey(p.key.Value)] = word
+			key := stateKey(p.key.Value)
+			if can != nil && !slices.Contains(can, key) {
+				r.fault(p.key, "states has %s, and the value can only be %s", key, strings.Join(can, " or "))
+			}
+			words[key] = word
+		}
+		return words
+	}
+	return nil
+}
+
+// flag reads a point that is one of the flags in a text.
+func (r *profileReader) flag(m *mapping, n *yaml.Node, point *SNMPPoint) {
+	point.Flag = r.integer(n, "flag", 1, 1, maxFlag)
+	for _, key := range []string{"scale", "offset", "decimals"} {
+		if extra := m.get(key); extra != nil {
+			r.fault(extra, "a flag is 0 or 1 and has no %s", key)
 		}
 	}
-	return c
+	for _, n := range r.list(m.get("absent")) {
+		point.Without = append(point.Without, r.wording(n, "absent"))
+	}
+	if point.Metric != nil && point.Metric.Kind != agent.State {
+		r.fault(n, "a flag is 0 or 1, and %s is no state; add for example states: {0: clear, 1: active}", point.Metric.Name)
+		return
+	}
+	point.Conversion = Conversion{Scale: 1, States: r.states(m, point.Metric, "0", "1")}
 }
 
 // stateKey returns a raw state as the drivers write it: numbers in decimal.
@@ -448,7 +481,7 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 	m := r.mapping(n, "snmp")
 	p := &SNMPProfile{MaxOIDs: r.integer(m.get("max_oids"), "max_oids", 40, 1, 100)}
 	points := r.points(m)
-	alarms := r.list(m.get("alarms"))
+	alarms, flags := r.list(m.get("alarms")), r.list(m.get("flags"))
 	if n := m.get("traps"); n != nil {
 		p.Traps = r.traps(n)
 	}
@@ -489,8 +522,12 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 		if point.Table != "" && channel == nil && rows == nil && m.node != nil {
 			r.fault(m.node, "a table's rows need a channel each, for example channel: \"L{index}\"")
 		}
-		point.Decimals = r.oid(m.get("decimals"), "decimals")
-		point.Conversion = r.conversion(m, point.Metric)
+		if flag := m.get("flag"); flag != nil {
+			r.flag(m, flag, &point)
+		} else {
+			point.Decimals = r.oid(m.get("decimals"), "decimals")
+			point.Conversion = r.conversion(m, point.Metric)
+		}
 		m.done()
 		if point.Metric != nil && (point.OID != "" || point.Table != "") {
 			p.Points = append(p.Points, point)
@@ -499,6 +536,7 @@ func (r *profileReader) snmp(n *yaml.Node) *SNMPProfile {
 	for _, item := range alarms {
 		p.Points = append(p.Points, r.alarms(item)...)
 	}
+	p.Points = append(p.Points, r.flags(flags)...)
 	return p
 }
 
@@ -513,6 +551,52 @@ func (r *profileReader) where(n *yaml.Node) (conditions []SNMPCondition) {
 	}
 	return conditions
 }
+
+// flags reads texts whose flags are alarms. An alarm may have several flags in
+// several texts: it is active when one of them is 1, and clear when all are 0
+// that the device has.
+func (r *profileReader) flags(texts []*yaml.Node) (points []SNMPPoint) {
+	var clear []SNMPPoint
+	for _, n := range texts {
+		m := r.mapping(n, "the text of flags")
+		point := SNMPPoint{OID: r.oid(m.need("oid", "1.3.6.1.4.1.318.1.1.1.11.1.1.0"), "oid")}
+		for _, n := range r.list(m.get("absent")) {
+			point.Without = append(point.Without, r.wording(n, "absent"))
+		}
+		active := m.need("active", "{x_alarm_output_overload: 9}")
+		m.done()
+		if active == nil {
+			continue
+		}
+		pairs, _ := r.pairs(active, "active")
+		of := map[int]string{}
+		for _, p := range pairs {
+			metric := r.alarm(p.key)
+			for i, item := range r.list(p.value) {
+				point.Flag = r.integer(item, "the flag", 0, 1, maxFlag)
+				if point.Flag == 0 {
+					continue
+				}
+				if first := of[point.Flag]; first != "" {
+					r.fault(item, "flag %d is %s already", point.Flag, first)
+				}
+				if of[point.Flag] = p.key.Value; metric == nil || point.OID == "" {
+					continue
+				}
+				point.Metric, point.Conversion = metric, Conversion{Scale: 1, States: map[string]string{"1": "active"}}
+				points = append(points, point)
+				if i == 0 {
+					point.Conversion = Conversion{Scale: 1, States: map[string]string{"0": "clear"}}
+					clear = append(clear, point)
+				}
+			}
+		}
+	}
+	return append(points, clear...)
+}
+
+// maxFlag is the last flag of the longest text that a DisplayString can be.
+const maxFlag = 255
 
 // alarms reads a table whose rows are the alarms that a device has.
 func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {

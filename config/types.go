@@ -347,6 +347,13 @@ type SNMPPoint struct {
 
 	Conversion
 	Decimals string // scalar or column that holds n of a factor 10^-n, on top of Scale; "" for none
+
+	// Flag, if not 0, says that the object is a text of flags, each a 0 or 1, and
+	// that this one of them is meant, the first being 1. A device that gives
+	// another text does not know them, unless it is one of Without: then it has
+	// none. States without a word for 0 or 1 say nothing where the flag is that.
+	Flag    int
+	Without []string
 }
 
 // An SNMPAlarm is one of the alarms of a table whose rows are those that the

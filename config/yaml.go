@@ -290,6 +290,12 @@ func (s *source) text(n *yaml.Node, what string) string {
 	return text
 }
 
+// wording returns a scalar as text, in a place where a number can stand too.
+func (s *source) wording(n *yaml.Node, what string) string {
+	s.outline.value(n, kind{name: "wording"})
+	return s.text(n, what)
+}
+
 // texts returns a list of scalars as text.
 func (s *source) texts(n *yaml.Node, what string) (out []string) {
 	for _, item := range s.list(n) {

@@ -247,6 +247,26 @@ var czech = map[string]string{
 	"scr inducement": "omezení motoru kvůli SCR", "starter battery high voltage": "vysoké napětí startovací baterie",
 	"starter battery low voltage": "nízké napětí startovací baterie", "temperature sender open circuit": "přerušený obvod snímače teploty",
 	"trip from mains controller": "odpojení zátěže na pokyn síťového regulátoru", "underspeed": "nízké otáčky motoru", "water in fuel": "voda v palivu",
+
+	"abnormal condition": "nenormální stav", "bypass due to fault": "na bypassu kvůli poruše",
+	"voltage regulator fault": "porucha regulace napětí", "battery temperature high": "vysoká teplota baterie",
+	"battery temperature critical": "kritická teplota baterie", "battery temperature sensor failed": "porucha čidla teploty baterie",
+	"transfer relay fault": "porucha přepínacího relé", "shutdown or unable to transfer": "vypnutí nebo nemůže přepnout",
+	"main relay fault": "porucha hlavního relé", "bypass relay fault": "porucha relé bypassu",
+	"internal temperature high": "vysoká vnitřní teplota", "dc bus overvoltage": "přepětí stejnosměrného meziobvodu",
+	"pfc fault": "porucha vstupního měniče", "critical hardware fault": "kritická porucha hardwaru",
+	"bypass phase bad": "chybná fáze bypassu", "minor or environment": "menší alarm nebo alarm prostředí",
+	"main intelligence module fault":       "porucha hlavního řídicího modulu",
+	"redundant intelligence module failed": "porucha záložního řídicího modulu", "redundancy low": "redundance pod mezí",
+	"input breaker tripped": "vypadlý vstupní jistič", "shutdown from bypass": "vypnutí zátěže na bypassu",
+	"runtime low": "krátká doba zálohy", "battery frame fault": "porucha bateriové skříně", "site wiring bad": "chybné zapojení přívodu",
+	"backfeed relay open": "rozpojené relé ochrany proti zpětnému napětí", "switchgear fault": "porucha vnějšího rozváděče",
+	"transformer temperature high": "vysoká teplota transformátoru", "battery breaker tripped": "vypadlý jistič baterie",
+	"battery monitor failed": "porucha sledování baterií", "static bypass needs check": "statický bypass potřebuje kontrolu",
+	"parallel fault": "porucha paralelního provozu", "controller fault": "porucha řídicí jednotky",
+	"battery fuse failure": "porucha pojistky baterie", "battery overcurrent": "nadproud baterie", "ground fault": "zemní spojení",
+	"battery monitoring minor": "sledování baterií: menší alarm", "battery monitoring critical": "sledování baterií: vážný alarm",
+	"output overvoltage": "přepětí na výstupu", "backfeed relay fault": "porucha relé ochrany proti zpětnému napětí",
 }
 
 // named returns what a metric is called.

@@ -48,6 +48,16 @@ type object struct {
 
 	row    bool     // of a row of alarms: it is there while the state is active
 	counts []object // of a scalar that counts such rows
+	flag   int      // of a point that is one character of a text of flags: which, from 1
+	flags  []flag   // all those of the text
+}
+
+// A flag is what one character of a text of flags says.
+type flag struct {
+	number  int // from 1
+	metric  *agent.Metric
+	channel string
+	states  map[string]string
 }
 
 // decimals is what a Server says where a profile takes the number of decimals
@@ -106,6 +116,9 @@ func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) 
 		}
 		return gosnmp.Gauge32, uint32(rows), true
 	}
+	if x.flags != nil {
+		return gosnmp.OctetString, flagText(x.flags, values), true
+	}
 	v, ok := values.Value(x.metric, x.channel)
 	var r raw
 	switch {
@@ -132,6 +145,25 @@ func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) 
 		return gosnmp.Counter64, uint64(n), true
 	}
 	return gosnmp.Integer, math.MinInt32, true
+}
+
+// flagText returns the text of a device's flags. Of a state that the device
+// does not know it says that it is clear.
+func flagText(flags []flag, values Values) string {
+	var text []byte
+	for _, f := range flags {
+		for len(text) < f.number {
+			text = append(text, '0')
+		}
+		word := "clear"
+		if v, ok := values.Value(f.metric, f.channel); ok {
+			word = f.metric.Word(int(v))
+		}
+		if f.states["1"] == word {
+			text[f.number-1] = '1'
+		}
+	}
+	return string(text)
 }
 
 // clear steps aside from numbers that mean "absent".
@@ -163,9 +195,17 @@ type served struct {
 
 // put adds an object and reports whether it is there. An object that is taken
 // already is another's, unless it is of the same state: then it has the words
-// of both.
+// of both. Flags share an object, and have it to themselves.
 func (c *collector) put(name string, x object) bool {
+	if x.flag > 0 {
+		x.flags, x.states = []flag{{x.flag, x.metric, x.channel, x.states}}, nil
+	}
 	if old, taken := c.objects[name]; taken {
+		if x.flags != nil {
+			old.flags, old.states = append(old.flags, x.flags...), nil
+			c.objects[name] = old
+			return true
+		}
 		if x.states == nil || old.metric != x.metric || old.channel != x.channel {
 			return false
 		}
@@ -207,7 +247,7 @@ func collect(a Agent) *objects {
 		if p.Alarm != nil {
 			continue
 		}
-		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1, states: p.States}
+		x := object{metric: p.Metric, channel: p.Channel, conv: newConverter(p.Metric, p.Conversion), factor: 1, states: p.States, flag: p.Flag}
 		if p.Decimals != "" {
 			x.factor = math.Pow(10, -decimals)
 		}
@@ -282,6 +322,15 @@ func (c *collector) states() {
 		for raw, word := range x.states {
 			all[s][name+" "+raw] = word
 		}
+		for _, f := range x.flags {
+			s := state{f.metric, f.channel}
+			if all[s] == nil {
+				all[s] = make(map[string]string)
+			}
+			for raw, word := range f.states {
+				all[s][fmt.Sprintf("%s %d %s", name, f.number, raw)] = word
+			}
+		}
 	}
 	for name, x := range c.objects {
 		if x.states != nil {
@@ -348,7 +397,7 @@ func (c *collector) column(p *config.SNMPPoint, x object) {
 			}
 			continue
 		}
-		if _, taken := c.objects[p.Table+"."+index]; taken && index != "" && x.states != nil {
+		if _, taken := c.objects[p.Table+"."+index]; taken && index != "" && x.states != nil && x.flag == 0 {
 			continue // the cell is part of another state, and says what it must for that
 		}
 		done := index != "" && c.row(p, x, index, name)

@@ -225,6 +225,9 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 		if point.Alarm != nil {
 			object = fmt.Sprint(point.Alarm.Column, point.Alarm.OIDs)
 		}
+		if point.Flag > 0 {
+			object += "=" + strconv.Itoa(point.Flag)
+		}
 		if owner[object] == nil {
 			owner[object] = point.Metric
 		}

@@ -3,7 +3,9 @@ package snmp
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -21,12 +23,15 @@ type decoder struct {
 	mul, div, offset float64 // value = raw * mul / div + offset
 	absent           []float64
 	codes            map[string]int // of a state, by the raw value's text; nil for a number
+	flag             int            // which of a text's flags is the raw value, from 1; 0 for the whole value
+	without          []string       // texts of a device without flags
 }
 
-// newDecoder compiles c for a metric; the agent's own decimals, n of a factor
-// 10^-n, come on top.
-func newDecoder(c *config.Conversion, m *agent.Metric, decimals int) decoder {
-	d := decoder{mul: c.Scale, div: 1, offset: c.Offset, absent: c.Absent}
+// newDecoder compiles a point's conversion; the agent's own decimals, n of a
+// factor 10^-n, come on top.
+func newDecoder(p *config.SNMPPoint, decimals int) decoder {
+	c, m := &p.Conversion, p.Metric
+	d := decoder{mul: c.Scale, div: 1, offset: c.Offset, absent: c.Absent, flag: p.Flag, without: p.Without}
 	// Dividing by 10 is exact where multiplying by 0.1 is not.
 	if inverse := math.Round(1 / c.Scale); c.Scale > 0 && c.Scale < 1 && 1/inverse == c.Scale {
 		d.mul, d.div = 1, inverse
@@ -48,8 +53,17 @@ func newDecoder(c *config.Conversion, m *agent.Metric, decimals int) decoder {
 
 // decode returns the value, for a state its code: 0 where there is no word for
 // what is said. ok is false where the agent says nothing: no such object, a
-// sentinel, text without a number.
+// sentinel, text without a number, a flag without a word, and where it does not
+// know its flags, see unknown.
 func (d *decoder) decode(v *gosnmp.SnmpPDU) (value float64, ok bool) {
+	if d.flag > 0 {
+		flags := flagsOf(v)
+		if len(flags) < d.flag {
+			return 0, false
+		}
+		code := d.codes[string(flags[d.flag-1:d.flag])]
+		return float64(code), code != 0
+	}
 	raw, isNumber := number(v)
 	if isNumber {
 		for _, a := range d.absent {
@@ -69,6 +83,40 @@ func (d *decoder) decode(v *gosnmp.SnmpPDU) (value float64, ok bool) {
 	}
 	value = raw*d.mul/d.div + d.offset
 	return value, agent.Finite(value)
+}
+
+// unknown returns why the agent does not know the flag that it is asked for,
+// nil where it does, or has none. What is no text of 0s and 1s, or ends before
+// the flag, does not tell that all is well.
+func (d *decoder) unknown(v *gosnmp.SnmpPDU) error {
+	if d.flag == 0 {
+		return nil
+	}
+	flags := flagsOf(v)
+	switch {
+	case len(flags) >= d.flag:
+		return nil
+	case flags != nil:
+		return fmt.Errorf("flag %d: the device gives only %d flags", d.flag, len(flags))
+	case slices.Contains(d.without, text(v)):
+		return nil
+	}
+	return fmt.Errorf("flag %d: the device gives %q instead of flags", d.flag, text(v))
+}
+
+// flagsOf returns the flags that v is a text of, nil where it is none.
+func flagsOf(v *gosnmp.SnmpPDU) []byte {
+	b, _ := v.Value.([]byte)
+	b = trim(b)
+	if v.Type != gosnmp.OctetString || len(b) == 0 {
+		return nil
+	}
+	for _, c := range b {
+		if c != '0' && c != '1' {
+			return nil
+		}
+	}
+	return b
 }
 
 // number returns the number that v is, or that its text begins with.

@@ -88,7 +88,7 @@ func TestDecode(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			point := &agent.Point{Metric: test.metric}
 			o := &object{answer: &answer{pdu: test.pdu}}
-			c := cell{point, []way{{newDecoder(&test.c, test.metric, test.decimals), o, point, 0}}}
+			c := cell{point, []way{{newDecoder(&config.SNMPPoint{Metric: test.metric, Conversion: test.c}, test.decimals), o, point, 0}}}
 			got, said := float64(none), ""
 			if rs := c.reading(nil); len(rs) > 0 {
 				got, said = rs[0].Value, rs[0].Raw
@@ -128,13 +128,14 @@ func TestOIDBytes(t *testing.T) {
 // Whatever a device says, a reading is finite, a state is one of the metric's,
 // and what is shown can be.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{"29.6 %RH", "+4,5", "1.2e3V", "10.1.0.11", "On", "\x00\xff", "-999.9", "1e309"} {
+	for _, seed := range []string{"29.6 %RH", "+4,5", "1.2e3V", "10.1.0.11", "On", "\x00\xff", "-999.9", "1e309", "0010", "UNKNOWN"} {
 		f.Add([]byte(seed))
 	}
 	gauge := &agent.Metric{Name: "temperature"}
 	state := &agent.Metric{Name: "status", Kind: agent.State, States: []string{"unknown", "online"}}
-	number := newDecoder(&config.Conversion{Scale: 0.1, Absent: []float64{-1}}, gauge, 1)
-	word := newDecoder(&config.Conversion{Scale: 1, States: map[string]string{"On": "online"}}, state, 0)
+	number := newDecoder(&config.SNMPPoint{Metric: gauge, Conversion: config.Conversion{Scale: 0.1, Absent: []float64{-1}}}, 1)
+	word := newDecoder(&config.SNMPPoint{Metric: state, Conversion: config.Conversion{Scale: 1, States: map[string]string{"On": "online"}}}, 0)
+	last := newDecoder(&config.SNMPPoint{Metric: state, Conversion: config.Conversion{Scale: 1, States: map[string]string{"1": "online"}}, Flag: 3}, 0)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, kind := range []gosnmp.Asn1BER{gosnmp.OctetString, gosnmp.Opaque} {
 			v := gosnmp.SnmpPDU{Type: kind, Value: bytes.Clone(b)}
@@ -143,6 +144,9 @@ func FuzzDecode(f *testing.F) {
 			}
 			if code, ok := word.decode(&v); code != 0 && code != 1 || code == 1 && !ok {
 				t.Errorf("%v, %v", code, ok)
+			}
+			if code, ok := last.decode(&v); ok && (code != 1 || last.unknown(&v) != nil || len(b) < 3) {
+				t.Errorf("flag %v", code)
 			}
 			if s := text(&v); !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
 				t.Errorf("text %q", s)

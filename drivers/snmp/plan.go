@@ -134,7 +134,7 @@ func plan(device *agent.Device, points []config.SNMPPoint, s *survey, before []c
 			}
 			o := objects[oid]
 			o.size, o.left = valueBytes(v), left{}
-			w := way{newDecoder(&p.Conversion, p.Metric, decimals), o, point, from}
+			w := way{newDecoder(p, decimals), o, point, from}
 			_, value := w.decode(v)
 			put(w, value)
 		}
@@ -364,6 +364,9 @@ func (c *cell) reading(dst []agent.Reading) []agent.Reading {
 		v := &o.answer.pdu
 		switch value, ok := w.decode(v); {
 		case !ok:
+			if err := w.unknown(v); err != nil {
+				return append(dst, c.point.Failed(err))
+			}
 		case w.codes == nil:
 			return append(dst, c.point.Measured(value))
 		case value != 0:

@@ -30,7 +30,9 @@
 //
 // What a device does not have (noSuchObject, noSuchInstance, Null, a version 1
 // agent's noSuchName, a sentinel of the profile, a text without a number) is
-// left out. A value that the agent refuses to give (genErr) is a Bad reading.
+// left out. A value that the agent refuses to give (genErr) is a Bad reading, and
+// so is one of the flags in a text where the device gives another text instead:
+// a card that has lost its UPS does not know that no alarm is there.
 //
 // A request that is not answered in half the timeout is sent a second time,
 // and the device is silent when the whole timeout is over. What an agent

@@ -1,0 +1,57 @@
+package events
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"plantroom/agent"
+	"plantroom/config"
+)
+
+// TestFlags: how grave the alarms are that an APC UPS has a flag for, and what
+// is said of them.
+func TestFlags(t *testing.T) {
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlant(t, Options{}, nil)
+	d := p.device("ups")
+	say := func(metric, word string) {
+		for i := range profiles["apc-powernet-ups"].SNMP.Points {
+			if m := profiles["apc-powernet-ups"].SNMP.Points[i].Metric; m.Name == metric {
+				p.points["ups "+metric] = &agent.Point{Device: d, Metric: m}
+			}
+		}
+		p.now("ups", metric+"="+word)
+	}
+	for _, a := range []struct{ metric, severity, en, cs string }{
+		{"x_alarm_output_overload", "alarm", "UPS reports: output overload", "UPS hlásí: přetížení výstupu"},
+		{"x_alarm_bypass_due_to_fault", "alarm", "UPS reports: bypass due to fault", "UPS hlásí: na bypassu kvůli poruše"},
+		{"x_alarm_emergency_power_off", "alarm", "UPS reports: emergency power off", "UPS hlásí: nouzové vypnutí (EPO)"},
+		{"x_alarm_battery_temperature_critical", "alarm", "UPS reports: battery temperature critical", "UPS hlásí: kritická teplota baterie"},
+		{"x_alarm_dc_bus_overvoltage", "alarm", "UPS reports: dc bus overvoltage", "UPS hlásí: přepětí stejnosměrného meziobvodu"},
+		{"x_alarm_redundancy_lost", "alarm", "UPS reports: redundancy lost", "UPS hlásí: ztráta redundance"},
+		{"x_alarm_battery_temperature_high", "warning", "UPS reports: battery temperature high", "UPS hlásí: vysoká teplota baterie"},
+		{"x_alarm_battery_bad", "warning", "UPS reports: battery bad", "UPS hlásí: vadná baterie"},
+		{"x_alarm_charger_failed", "warning", "UPS reports: charger failed", "UPS hlásí: porucha nabíječe"},
+		{"x_alarm_communications_lost", "warning", "UPS reports: communications lost", "UPS hlásí: karta nemá spojení s UPS"},
+		{"x_alarm_service_required", "warning", "UPS reports: service required", "UPS hlásí: je třeba servis"},
+	} {
+		begin := int(p.at / time.Second)
+		say(a.metric, "clear")
+		say(a.metric, "active")
+		say(a.metric, "bad") // the card has lost the UPS
+		say(a.metric, "active")
+		say(a.metric, "clear")
+		lines := p.lines()
+		want := fmt.Sprintf("%d..%d %s %s", begin+1, begin+4, a.severity, a.en)
+		if last := lines[len(lines)-1]; last != want {
+			t.Errorf("%s: %q; want %q", a.metric, last, want)
+		}
+		if cs := p.e.Events(agent.EventQuery{})[0].Text.CS; cs != a.cs {
+			t.Errorf("in Czech: %s; want %s", cs, a.cs)
+		}
+	}
+}
