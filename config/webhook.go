@@ -100,7 +100,7 @@ func (r *siteReader) webhook(s *source, n *yaml.Node, i int, names map[string]st
 		out.Consequences = s.boolean(n, "consequences")
 	}
 	if n := in.get("escalate_after"); n != nil {
-		out.EscalateAfter = s.duration(n, "escalate_after", 0, time.Minute, 24*time.Hour)
+		out.EscalateAfter = s.duration(n, "escalate_after", 0, time.Second, 24*time.Hour)
 	}
 	return out
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -65,26 +64,7 @@ func TestKillInAnIncident(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The test binary is plantroom when it is called that (see TestMain).
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "plantroom")
-	if err := os.Symlink(self, program); err != nil {
-		t.Fatal(err)
-	}
-	log := &peer.Output{}
-	start := func() *exec.Cmd {
-		t.Helper()
-		cmd := exec.Command(program, "run", path)
-		cmd.Stderr = log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-		return cmd
-	}
+	start, log := processes(t, path)
 	// typed runs a command as people type it.
 	typed := func(args ...string) (string, int) {
 		var out bytes.Buffer
