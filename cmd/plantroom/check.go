@@ -2,8 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 
 	"plantroom/config"
+	"plantroom/drivers"
 )
 
 type checkCmd struct {
@@ -32,7 +39,52 @@ func (cmd *checkCmd) Run(c *console) error {
 	if len(to) == 0 {
 		fmt.Fprintln(c.out, "to nowhere: the site has no outputs")
 	}
+	if site.Traps != nil {
+		heard(c.out, site)
+	}
 	return nil
+}
+
+// Up to where ports are the system's, and how many devices are named in a line.
+const (
+	systemPort = 1023
+	namedMost  = 8
+)
+
+// heard says which SNMP traps are heard, and of whom.
+func heard(out io.Writer, site *config.Site) {
+	senders := drivers.Build(site, nil, slog.New(slog.DiscardHandler)).Senders()
+	from := "nobody, as no device has an address"
+	var ids []string
+	for _, s := range senders {
+		ids = append(ids, s.Device.ID)
+	}
+	if n := len(ids); n > namedMost {
+		from = fmt.Sprintf("%d devices: %s, ...", n, strings.Join(ids[:namedMost], ", "))
+	} else if n > 0 {
+		from = strings.Join(ids, ", ")
+	}
+	fmt.Fprintf(out, "traps on %s from %s\n", site.Traps.Listen, from)
+	community := "any community"
+	if n := len(site.Traps.Communities); n == 1 {
+		community = "the configured community"
+	} else if n > 1 {
+		community = fmt.Sprintf("%d communities", n)
+	}
+	as := "nobody"
+	var names []string
+	for _, u := range users(site) {
+		names = append(names, u.User)
+	}
+	if len(names) > 0 {
+		as = strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
+	}
+	fmt.Fprintf(out, "  %-12s %s\n  %-12s %s\n", "v1 and v2c", "of "+community, "v3", "as "+as)
+	if _, port, err := net.SplitHostPort(site.Traps.Listen); err == nil {
+		if n, err := strconv.Atoi(port); err == nil && n > 0 && n <= systemPort {
+			fmt.Fprintf(out, "  port %d needs CAP_NET_BIND_SERVICE, which the service does not have by itself; 1162 needs nothing\n", n)
+		}
+	}
 }
 
 // outputs says where a site's readings go.

@@ -102,16 +102,34 @@ func TestDashboardsHaveData(t *testing.T) {
 	from := time.Now()
 	out, end := startDemo(t, "--scenario", "mains-failure", "--speed", "20", "--every", "200ms", "--influx", db.URL)
 	out.await(t, "Generator 1: status cooling_down -> stopped", 60*time.Second)
-	peer.Until(t, "the agent has reported on itself twice", func() bool { return db.Count(t, `SELECT count(polls) FROM agent`) > 1 })
-	end()
 	// A test is none of what happens while the mains fail, and the incident is not over yet.
 	write(t, db, `events,kind=test,site=demo id="1",text="Monthly test: passed",text_cs="",severity="info",severity_code=0i,active=false,duration=900`)
 	write(t, db, `events,kind=incident,site=demo id="2",text="Mains failure",text_cs="",severity="alarm",severity_code=2i,active=false,duration=200`)
-	to := time.Now().Add(time.Second)
+	// What takes several devices, as the PUE does, is there when all of them were
+	// polled at nearly the same time, which a busy machine may need a while for; so
+	// the demo goes on until nothing lacks data.
+	queries := grafanaQueries(t)
+	var without []string
+	defer func() {
+		for _, lacks := range without {
+			t.Error(lacks)
+		}
+	}()
+	peer.Until(t, "all queries have data", func() bool {
+		without = lacking(t, db, queries, from)
+		return len(without) == 0
+	})
+	end()
+}
 
+// lacking returns what the dashboards' queries find no data for, of the time
+// from then till now.
+func lacking(t *testing.T, db *peer.InfluxDB, queries []grafanaQuery, from time.Time) (lacks []string) {
+	t.Helper()
+	to := time.Now().Add(time.Second)
 	variables := map[string][]string{}
 	board := ""
-	for _, q := range grafanaQueries(t) {
+	for _, q := range queries {
 		if q.dashboard != board {
 			board, variables = q.dashboard, map[string][]string{}
 		}
@@ -128,11 +146,11 @@ func TestDashboardsHaveData(t *testing.T) {
 			}
 			for _, column := range strings.Split(head, ",")[firstValue:] {
 				if len(values[column]) == 0 {
-					t.Errorf("%s: %s: no data in the column %s: %s", q.dashboard, q.of, column, q.text)
+					lacks = append(lacks, fmt.Sprintf("%s: %s: no data in the column %s: %s", q.dashboard, q.of, column, q.text))
 				}
 			}
 		} else {
-			t.Errorf("%s: %s: no data: %s", q.dashboard, q.of, q.text)
+			lacks = append(lacks, fmt.Sprintf("%s: %s: no data: %s", q.dashboard, q.of, q.text))
 		}
 		if variable {
 			found := values["value"]
@@ -143,6 +161,7 @@ func TestDashboardsHaveData(t *testing.T) {
 			}
 		}
 	}
+	return lacks
 }
 
 // write writes a line into the database, as of now.
