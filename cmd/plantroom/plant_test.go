@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -26,7 +25,6 @@ import (
 func TestUnplugAndPlugBack(t *testing.T) {
 	db := peer.StartInfluxDB(t)
 	broker := peer.StartMosquitto(t, "allow_anonymous true")
-	snmpd := peer.Need(t, "snmpd", "apt-get install snmpd")
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -39,14 +37,7 @@ func TestUnplugAndPlugBack(t *testing.T) {
 		return path
 	}
 	udp := peer.UDPPort(t)
-	startAgent := func() *peer.Process {
-		conf := file("snmpd.conf", "rocommunity public\nagentAddress udp:127.0.0.1:"+udp+"\nsysServices 72\n")
-		cmd := exec.Command(snmpd, "-f", "-Lo", "-C", "-c", conf, "-I", "-smux")
-		cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+filepath.Join(dir, "snmp"))
-		return peer.Start(t, cmd, func() bool {
-			return run(t.Context(), []string{"read", "--profile", "auto", "--snmp", "127.0.0.1:" + udp, "--timeout", "200ms"}, new(bytes.Buffer), new(bytes.Buffer)) == exitUnknown
-		})
-	}
+	startAgent := func() *peer.Process { return peer.StartSNMPD(t, dir, udp, "sysServices 72") }
 	agent := startAgent()
 
 	meter, err := config.ParseProfile("meter.yaml", []byte("profile: meter\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n"))

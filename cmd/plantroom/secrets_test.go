@@ -69,12 +69,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	db := refuses(401)
 	broker := peer.StartMosquitto(t, "allow_anonymous false\npassword_file "+write("passwords", "somebody:$7$101$AAAAAAAAAAAAAAAA$AAAA\n"))
 	udp := peer.UDPPort(t)
-	snmpd := exec.Command(peer.Need(t, "snmpd", "apt-get install snmpd"), "-f", "-Lo", "-C", "-c",
-		write("snmpd.conf", "rocommunity public\nagentAddress udp:127.0.0.1:"+udp+"\ncreateUser monitor SHA-256 \"another pass\" AES \"another pass\"\nrouser monitor priv\n"), "-I", "-smux")
-	snmpd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+filepath.Join(dir, "snmp"))
-	peer.Start(t, snmpd, func() bool {
-		return run(t.Context(), []string{"read", "--profile", "auto", "--snmp", "127.0.0.1:" + udp, "--timeout", "200ms"}, io.Discard, io.Discard) == exitUnknown
-	})
+	peer.StartSNMPD(t, dir, udp, "createUser monitor SHA-256 \"another pass\" AES \"another pass\"\nrouser monitor priv")
 	wall := "127.0.0.1:" + peer.TCPPort(t)
 	site := strings.NewReplacer("<db>", db, "<broker>", "127.0.0.1:"+broker.Port, "<agent>", "127.0.0.1:"+udp, "<wall>", wall).Replace(`
 site: praha-1

@@ -2,8 +2,6 @@ package snmp
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -233,56 +231,32 @@ func TestAlarmTableRefused(t *testing.T) {
 	}
 }
 
-// net-snmp with the alarms of a UPS, which a script says anew each time.
+// net-snmp with the alarms of a UPS, which come and go.
 func TestAlarmsOfNetSNMP(t *testing.T) {
 	dir := t.TempDir()
-	table := filepath.Join(dir, "alarms")
-	set := func(alarms string) {
-		t.Helper()
-		if err := os.WriteFile(table+".new", []byte(alarms), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(table+".new", table); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set("")
-	script := filepath.Join(dir, "alarms.sh")
-	// The file has a line for each row, in order: its index and its alarm.
-	text := `while read ask; do
-	if [ $ask = PING ]; then echo PONG; continue; fi
-	read oid
-	last=0 answer=NONE
-	case $oid in
-	.` + alarmColumn + `.*) last=${oid##*.} ;;
-	esac
-	while read index alarm; do
-		if [ $ask = getnext ]; then test $index -gt $last; else test $index -eq $last; fi
-		if [ $? = 0 ]; then
-			answer=$(printf '%s\nobjectid\n%s' .` + alarmColumn + `.$index .$alarm)
-			break
-		fi
-	done <` + table + `
-	echo "$answer"
-done
-`
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := startSNMPD(t, dir, peer.UDPPort(t), "override "+alarmCount+" uinteger 0\npass_persist ."+alarmColumn+" /bin/sh "+script+"\n")
+	tree := peer.NewSNMPTree(t, dir, "1.3.6.1.2.1.33.1.6")
+	d := startSNMPD(t, dir, peer.UDPPort(t), tree.Settings)
 	for _, version := range []string{"1", "2c"} {
 		t.Run(version, func(t *testing.T) {
-			set("")
+			set := func(rows ...string) {
+				t.Helper()
+				objects := []string{fmt.Sprintf("%s gauge %d", alarmCount, len(rows))}
+				for _, row := range rows {
+					objects = append(objects, alarmColumn+"."+row)
+				}
+				tree.Set(t, objects...)
+			}
+			set()
 			a := config.SNMPAddress{Address: d.address, Version: version, Community: config.NewSecret("public")}
 			src := sourceAt(t, a, 5*time.Second, alarmPoints()...)
 			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
-			set("3 " + wellKnown + "2\n")
+			set("3 objectid ." + wellKnown + "2")
 			want(t, poll(t, src), "bad=clear", "battery=active", "other=clear")
-			set("3 " + wellKnown + "2\n12 1.3.6.1.4.1.99999.7\n")
+			set("3 objectid ."+wellKnown+"2", "12 objectid .1.3.6.1.4.1.99999.7")
 			want(t, poll(t, src), "bad=clear", "battery=active", "other=active (1.3.6.1.4.1.99999.7)")
-			set("12 1.3.6.1.4.1.99999.7\n13 " + wellKnown + "1\n")
+			set("12 objectid .1.3.6.1.4.1.99999.7", "13 objectid ."+wellKnown+"1")
 			want(t, poll(t, src), "bad=active", "battery=clear", "other=active (1.3.6.1.4.1.99999.7)")
-			set("")
+			set()
 			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,17 +38,7 @@ override 1.3.6.1.4.1.99999.2.1.4.5 integer 1
 
 func startSNMPD(t testing.TB, dir, port, conf string) *snmpd {
 	t.Helper()
-	path := peer.Need(t, "snmpd", "apt install snmpd")
-	file := filepath.Join(dir, "snmpd.conf")
-	text := "agentAddress udp:127.0.0.1:" + port + "\nrocommunity public 127.0.0.1\n" + netSNMPObjects + conf
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "-f", "-Lo", "-C", "-c", file)
-	cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+filepath.Join(dir, "state"), "MIBS=")
-	d := &snmpd{address: "127.0.0.1:" + port}
-	d.Process = peer.Start(t, cmd, answering(d.address, "public"))
-	return d
+	return &snmpd{peer.StartSNMPD(t, dir, port, netSNMPObjects+conf), "127.0.0.1:" + port}
 }
 
 // answering reports whether an agent answers.

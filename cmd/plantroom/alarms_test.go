@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"plantroom/agent"
+	"plantroom/testdata/peer"
+)
+
+// TestAlarmTables runs plantroom with a real SNMP agent that is a UPS with RFC
+// 1628's table of alarms, and by another profile one with Liebert's: a row is
+// an event with words and severity as long as the row says that its alarm stands.
+func TestAlarmTables(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	dir, udp, wall := t.TempDir(), peer.UDPPort(t), "127.0.0.1:"+peer.TCPPort(t)
+	standard, liebert := peer.NewSNMPTree(t, t.TempDir(), "1.3.6.1.2.1.33"), peer.NewSNMPTree(t, t.TempDir(), "1.3.6.1.4.1.476.1.42")
+	const conditions, wellKnown = "1.3.6.1.4.1.476.1.42.3.2.", "1.3.6.1.2.1.33.1.6.3."
+	alarms := func(rows ...string) { // by their numbers
+		t.Helper()
+		objects := []string{"1.3.6.1.2.1.33.1.4.1.0 integer 3", fmt.Sprintf("1.3.6.1.2.1.33.1.6.1.0 gauge %d", len(rows))}
+		for i, row := range rows {
+			objects = append(objects, fmt.Sprintf("1.3.6.1.2.1.33.1.6.2.1.2.%d objectid .%s%s", i+1, wellKnown, row))
+		}
+		standard.Set(t, objects...)
+	}
+	type condition struct {
+		descr        string
+		types, state int // message(2), warning(4), alarm(6); active(1), inactive(2)
+	}
+	present := func(rows ...condition) {
+		t.Helper()
+		objects := []string{fmt.Sprintf("%s2.0 gauge %d", conditions, len(rows))}
+		for i, row := range rows {
+			objects = append(objects, fmt.Sprintf("%s3.1.2.%d objectid .%s%s", conditions, i+5, conditions, row.descr),
+				fmt.Sprintf("%s3.1.10.%d integer %d", conditions, i+5, row.types),
+				fmt.Sprintf("%s3.1.12.%d integer %d", conditions, i+5, row.state))
+		}
+		liebert.Set(t, objects...)
+	}
+	alarms()
+	present()
+	peer.StartSNMPD(t, dir, udp, standard.Settings+liebert.Settings)
+
+	site := filepath.Join(dir, "site.yaml")
+	text := fmt.Sprintf(`site: praha-1
+wall: {listen: %q}
+outputs: {mqtt: {url: "mqtt://127.0.0.1:%s"}}
+devices:
+  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: "127.0.0.1:%[3]s", community: public}, every: 200ms}
+  - {id: ups-b, name: UPS B, profile: liebert-ups, snmp: {address: "127.0.0.1:%[3]s", community: public}, every: 200ms}
+`, wall, broker.Port, udp)
+	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &peer.Output{}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	exit := make(chan int)
+	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	said := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/+")
+	events := func() (lines []string) { // of alarms
+		resp, err := http.Get("http://" + wall + "/api/v1/events")
+		if err != nil {
+			return nil
+		}
+		defer resp.Body.Close()
+		var all []agent.Event
+		if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			if e.Kind != "alarm" {
+				continue
+			}
+			state := "ended"
+			if e.Active() {
+				state = "lasts"
+			}
+			lines = append(lines, fmt.Sprintf("%s %s %s: %s / %s", state, e.Device, e.Severity, e.Text.EN, e.Text.CS))
+		}
+		return lines
+	}
+	want := func(what string, lines ...string) {
+		t.Helper()
+		var got []string
+		defer func() {
+			if t.Failed() {
+				t.Logf("events:\n%s\nlog:\n%s", strings.Join(got, "\n"), log.String())
+			}
+		}()
+		slices.Sort(lines)
+		peer.Until(t, what, func() bool {
+			got = slices.Sorted(slices.Values(events()))
+			return slices.Equal(got, lines)
+		})
+	}
+	peer.Until(t, "both are read; the log is\n"+log.String(), func() bool {
+		all := strings.Join(said(), "\n")
+		return strings.Contains(all, "praha-1/ups-a {") && strings.Contains(all, "praha-1/ups-b {")
+	})
+	want("nothing happened")
+
+	const fuse = "ups-a warning: UPS A reports: fuse failure / UPS A hlásí: porucha pojistky"
+	const fault = "ups-a alarm: UPS A reports: general fault / UPS A hlásí: souhrnná porucha"
+	alarms("17")
+	want("a row is an event", "lasts "+fuse)
+	alarms("17", "18")
+	want("another is another", "lasts "+fuse, "lasts "+fault)
+	alarms("18")
+	want("a row has gone", "ended "+fuse, "lasts "+fault)
+	alarms()
+	want("all have gone", "ended "+fuse, "ended "+fault)
+
+	past := []string{"ended " + fuse, "ended " + fault}
+	now := func(lines ...string) []string { return append(slices.Clone(past), lines...) }
+	const redundancy = "ups-b alarm: UPS B reports: redundancy lost / UPS B hlásí: ztráta redundance"
+	const fan = "ups-b warning: UPS B reports: fan failure / UPS B hlásí: porucha ventilátoru"
+	const other = "ups-b warning: UPS B reports: other alarm (1.3.6.1.4.1.476.1.42.3.2.7.1.9999) / UPS B hlásí: jiný alarm (1.3.6.1.4.1.476.1.42.3.2.7.1.9999)"
+	present(condition{"7.1.5817", 6, 1})
+	want("a condition of Liebert's is an event", now("lasts "+redundancy)...)
+	present(condition{"7.1.5817", 6, 2})
+	want("it is over before it is acknowledged", now("ended "+redundancy)...)
+	past = now("ended " + redundancy)
+	// One that an old card says of a group, a message, and one that the profile does not know.
+	present(condition{"7.1.5817", 6, 2}, condition{"1.43.2", 4, 1}, condition{"1.64", 2, 1}, condition{"7.1.9999", 4, 1})
+	want("the others are their own", now("lasts "+fan, "lasts "+other)...)
+	present(condition{"1.64", 2, 1})
+	want("a message is no alarm", now("ended "+fan, "ended "+other)...)
+	peer.Until(t, "MQTT has them too", func() bool {
+		all := strings.Join(said(), "\n")
+		return strings.Contains(all, `praha-1/event {`) && strings.Contains(all, `"metric":"x_alarm_redundancy_lost","severity":"alarm"`) &&
+			strings.Contains(all, `"cs":"UPS A hlásí: porucha pojistky"`)
+	})
+	stop()
+	if code := <-exit; code != 0 {
+		t.Errorf("exit code %d; the log is\n%s", code, log.String())
+	}
+}
