@@ -261,7 +261,7 @@ func TestGradedAlarms(t *testing.T) {
 	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=active x_warning_alarm=active x_alarm_fail_to_start=clear x_alarm_low_fuel_level=electrical_trip")
 	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=active x_warning_alarm=clear x_alarm_fail_to_start=clear x_alarm_low_fuel_level=bad")
 	p.now("gen", "x_shutdown_alarm=clear x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=indication x_alarm_low_fuel_level=clear")
-	p.now("gen", "x_shutdown_alarm=active x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=unknown x_alarm_mains_failed=warning")
+	p.now("gen", "x_shutdown_alarm=active x_electrical_trip=clear x_warning_alarm=clear x_alarm_fail_to_start=unknown x_alarm_mains_failed=warning x_alarm_can_ecu_data_fail=warning")
 	of := " < Mains failure: Main switchboard has no voltage"
 	p.want(
 		"2.. alarm UPS is on battery"+of,
@@ -274,10 +274,11 @@ func TestGradedAlarms(t *testing.T) {
 		"6..7 warning Generator reports: warning alarm"+of, // which names no one
 		"8.. info Generator reports: fail to start"+of,
 		"9.. warning Generator reports: mains failed"+of,
+		"9.. warning Generator reports: CAN ECU data fail"+of,
 		"9.. alarm Generator reports: shutdown alarm"+of,
 	)
 	events := p.e.Events(agent.EventQuery{})
-	for i, want := range map[int]string{6: "Generator hlásí: nezdařený start (odstavení)", 5: "Generator hlásí: nízká hladina paliva", 4: "Generator hlásí: nízká hladina paliva (odpojení zátěže)"} {
+	for i, want := range map[int]string{7: "Generator hlásí: nezdařený start (odstavení)", 6: "Generator hlásí: nízká hladina paliva", 5: "Generator hlásí: nízká hladina paliva (odpojení zátěže)"} {
 		if cs := events[i].Text.CS; cs != want {
 			t.Errorf("in Czech: %s, want %s", cs, want)
 		}
@@ -293,6 +294,9 @@ func TestGradedAlarmsAreKept(t *testing.T) {
 	p.now("cooler", "x_alarm_high_pressure=shutdown")
 	id := p.e.Active()[0].ID
 	p.open(Options{Dir: dir})
+	for range 90 { // the cooler was not polled yet, and its incident does not end
+		p.now("msb", "voltage/L1=230")
+	}
 	p.now("gen", "x_shutdown_alarm=active x_alarm_emergency_stop=shutdown")
 	p.now("cooler", "x_alarm_high_pressure=shutdown")
 	p.want(

@@ -3,6 +3,7 @@ package events
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -269,10 +270,20 @@ var czech = map[string]string{
 	"output overvoltage": "přepětí na výstupu", "backfeed relay fault": "porucha relé ochrany proti zpětnému napětí",
 }
 
+// capitals are the abbreviations in the names of engines' alarms.
+var capitals = []string{"avr", "can", "def", "dptc", "ecu", "lcd", "msc", "rocof", "scr"}
+
 // named returns what a metric is called.
 func named(metric string) agent.Words {
-	en := plainWords(metric)
-	if cs := czech[en]; cs != "" {
+	key := plainWords(metric)
+	words := strings.Fields(key)
+	for i, w := range words {
+		if slices.Contains(capitals, w) {
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	en := strings.Join(words, " ")
+	if cs := czech[key]; cs != "" {
 		return agent.Words{EN: en, CS: cs}
 	}
 	return same(en)

@@ -562,6 +562,44 @@ func TestFamilyThatCannotBeTold(t *testing.T) {
 		for range 3 {
 			poll(t, s, b, []string{"voltage/all=10"}, nil)
 		}
+
+		// Nor is what was not read 0.
+		for _, code := range []byte{illegalAddress, 6} {
+			b = newBank()
+			b.set(0, 1, 10, 20, 30)
+			b.special = func(q question) bool {
+				if q.address == 50 {
+					q.refuse(code)
+				}
+				return q.address == 50
+			}
+			p := families()
+			for _, f := range p.Families {
+				f.Rules[1] = config.ModbusRule{Value: holding(50, "u16"), Equals: []float64{0}}
+			}
+			s, _ = newTestSource(t, b, p)
+			for range 3 {
+				poll(t, s, b, []string{"voltage/all=10"}, nil)
+			}
+		}
+	})
+}
+
+// TestFamilyIsAlwaysAsked: what tells a family is read also when nothing else
+// needs to be any more.
+func TestFamilyIsAlwaysAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBank()
+		b.set(0, 1, 10, 20, 30, 40)
+		b.set(50, 'A'<<8|'C')
+		p := families()
+		p.Points = append(p.Points, word(4, "all")) // the first has it
+		s, _ := newTestSource(t, b, p)
+		one := []string{"voltage/all=10", "voltage/one=20", "voltage/both=30"}
+		poll(t, s, b, one, nil)
+		poll(t, s, b, one, []string{"holding 0x0000..0x0003", "holding 0x0032"})
+		b.set(0, 2)
+		poll(t, s, b, []string{"voltage/all=10", "voltage/two=20", "voltage/both=30"}, nil)
 	})
 }
 
