@@ -55,3 +55,18 @@ func TestFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestAbnormalCondition: that something is wrong is told while no flag says what.
+func TestAbnormalCondition(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("ups", "x_alarm_abnormal_condition=clear x_alarm_fan_failure=clear")
+	p.now("ups", "x_alarm_abnormal_condition=active x_alarm_fan_failure=clear")
+	p.now("ups", "x_alarm_abnormal_condition=active x_alarm_fan_failure=clear")
+	p.now("ups", "x_alarm_abnormal_condition=active x_alarm_fan_failure=active")
+	p.now("ups", "x_alarm_abnormal_condition=active x_alarm_fan_failure=active")
+	p.now("ups", "x_alarm_abnormal_condition=clear x_alarm_fan_failure=clear")
+	p.want(
+		"1..3 warning UPS reports: abnormal condition",
+		"3..5 warning UPS reports: fan failure",
+	)
+}

@@ -200,6 +200,8 @@ var summaries = map[string][]string{
 	"x_warning_alarm":   {"warning"},
 	"x_shutdown_alarm":  {"shutdown", "controlled_shutdown"},
 	"x_electrical_trip": {"electrical_trip", "controlled_shutdown"},
+
+	"x_alarm_abnormal_condition": {"active"},
 }
 
 // Words in the names of such states that make it more than a warning.
