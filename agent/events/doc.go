@@ -33,7 +33,8 @@
 //     has at most a gigabyte: the oldest goes.
 //   - An event, and what it has become, is in the operating system before it is
 //     announced, and on the disk within a second or so (see journal). After a
-//     kill the incident that was under way goes on under its ID.
+//     kill the incident that was under way goes on under its ID, and what was not
+//     announced yet is.
 //   - Figures are computed from recorded readings alone; what these do not show
 //     is said, not guessed. A duration is right to within one poll interval of
 //     the devices at its ends.

@@ -442,9 +442,15 @@ func (e *Engine) deliver() {
 	pending := e.pending
 	e.pending = nil
 	e.mu.Unlock()
+	if len(pending) == 0 {
+		return
+	}
 	for _, ev := range pending {
 		e.options.Announce(ev)
 	}
+	e.mu.Lock()
+	e.mark(len(e.pending))
+	e.mu.Unlock()
 }
 
 // newID returns an ID that is larger than all before: the second in which the

@@ -76,3 +76,44 @@ func TestEscalate(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestKillBeforeItIsTold: what was in the journal and not announced when the
+// agent was killed, the next one announces, as it has become, and once.
+func TestKillBeforeItIsTold(t *testing.T) {
+	ups := &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups"}
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	next := func() (told []string) {
+		e, err := Open(Options{Site: "praha-1", Agent: "edge-1", Dir: dir, Announce: func(ev *agent.Event) {
+			told = append(told, fmt.Sprint(ev.Channel, " ", ev.AckedBy))
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		e.Configure(Setup{Devices: []*agent.Device{ups}})
+		return told
+	}
+	var found [][]string // by one that is started when each announcement is about to be made
+	e, err := Open(Options{Site: "praha-1", Agent: "edge-1", Dir: dir, Announce: func(*agent.Event) { found = append(found, next()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.Configure(Setup{Devices: []*agent.Device{ups}})
+	for _, about := range []string{"1", "2"} {
+		e.Trap(agent.Trap{Time: at, Device: ups, Name: "alarm", About: about, Severity: agent.Alarm, Lasts: true})
+	}
+	if again := next(); again != nil {
+		t.Errorf("told again: %v", again)
+	}
+	if _, err := e.Ack(e.Active()[1].ID, "Jana"); err != nil {
+		t.Fatal(err)
+	}
+	if again := next(); again != nil {
+		t.Errorf("told again: %v", again)
+	}
+	if got, want := fmt.Sprint(found), "[[1 ] [2 ] [2 Jana]]"; got != want {
+		t.Errorf("told by the next one: %s, want %s", got, want)
+	}
+}

@@ -364,7 +364,7 @@ func (e *Engine) keepMeta(inc *incident) {
 func (e *Engine) lasting(put func(entry)) {
 	for _, h := range e.active {
 		ev := h.event
-		put(entry{Event: &ev})
+		put(entry{Event: &ev, Again: true})
 	}
 	for _, inc := range e.incidents {
 		m := inc.meta

@@ -31,11 +31,15 @@ type journal struct {
 	dirty bool // something is not on the disk yet
 }
 
-// An entry is what a line of the journal holds: one of the three.
+// An entry is what a line of the journal holds: one of the four.
 type entry struct {
 	Event    *agent.Event `json:"event,omitempty"`
+	Again    bool         `json:"again,omitempty"` // the event lasts on from the file before
 	Incident *meta        `json:"incident,omitempty"`
 	Plan     *planned     `json:"plan,omitempty"`
+	// Waiting says that all events of the lines before were announced, but for
+	// so many at their end.
+	Waiting *int `json:"waiting,omitempty"`
 }
 
 const journalSuffix = ".events"
@@ -83,7 +87,11 @@ func (j *journal) turn(now time.Time, lasting func(put func(entry))) {
 	if j.f != nil {
 		j.f.Close()
 	}
+	first := j.f == nil
 	j.f, j.month, j.torn = f, month, false
+	if first {
+		j.append(entry{Waiting: new(int)})
+	}
 	lasting(func(e entry) { j.append(e) })
 }
 
@@ -178,10 +186,15 @@ func (e *Engine) openJournal() error {
 	}
 	// The newest says what lasts, the one before what was asked for yesterday.
 	metas := map[string]*meta{}
+	var waiting []string // ids of events that were not announced
+	marked := false      // it says so
 	for _, name := range names[max(0, len(names)-2):] {
 		damaged, err := readJournal(filepath.Join(dir, name), func(in entry) {
 			switch {
 			case in.Event != nil:
+				if !in.Again {
+					waiting = append(waiting, in.Event.ID)
+				}
 				at, found := e.find(in.Event.ID)
 				if found {
 					e.events[at] = in.Event
@@ -194,6 +207,9 @@ func (e *Engine) openJournal() error {
 				metas[in.Incident.ID] = in.Incident
 			case in.Plan != nil:
 				e.tests.since[in.Plan.ID] = in.Plan.Since
+			case in.Waiting != nil:
+				n := min(max(0, *in.Waiting), len(waiting))
+				waiting, marked = waiting[len(waiting)-n:], true
 			}
 		})
 		if err != nil {
@@ -222,5 +238,18 @@ func (e *Engine) openJournal() error {
 		}
 		e.journal.f, e.journal.month = f, strings.TrimSuffix(newest, journalSuffix)
 	}
+	if !marked {
+		waiting = nil // it is older than that
+	}
+	for _, id := range waiting {
+		if at, found := e.find(id); found && !slices.Contains(e.pending, e.events[at]) {
+			e.pending = append(e.pending, e.events[at])
+		}
+	}
+	e.mark(len(waiting))
 	return nil
 }
+
+// mark notes in the journal how many of the events in it are still to be
+// announced.
+func (e *Engine) mark(waiting int) { e.journal.append(entry{Waiting: &waiting}) }
