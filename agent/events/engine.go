@@ -162,8 +162,9 @@ func (e *Engine) Observe(p *agent.Poll) {
 	}
 	d.polls++
 	e.presence(d, p, at)
+	find := func(p *agent.Point) *cell { return e.cell(d, p) }
 	for i := range p.Readings {
-		e.read(d.cell(i, &p.Readings[i], e), &p.Readings[i], at)
+		e.read(d.cells.At(i, p.Readings[i].Point, find), &p.Readings[i], at)
 	}
 	if p.Err == nil {
 		e.derive(d, at)

@@ -11,7 +11,7 @@ import (
 // A device is what the engine knows of one that is polled.
 type device struct {
 	*agent.Device
-	cells  []*cell // in the order of the last poll
+	cells  agent.Places[*cell]
 	byName map[cellName]*cell
 	watch  []*cell // those of which an absence is an event
 	polls  int
@@ -87,19 +87,15 @@ func (e *Engine) meet(d *agent.Device) *device {
 	return known
 }
 
-// cell returns the cell of a reading, the i-th of its poll.
-func (d *device) cell(i int, r *agent.Reading, e *Engine) *cell {
-	if i < len(d.cells) && d.cells[i].point == r.Point {
-		return d.cells[i]
-	}
-	name := cellName{r.Point.Metric.Class, r.Point.Metric.Name, r.Point.Channel}
+// cell returns the cell of a point of a device.
+func (e *Engine) cell(d *device, p *agent.Point) *cell {
+	name := cellName{p.Metric.Class, p.Metric.Name, p.Channel}
 	c := d.byName[name]
 	if c == nil {
-		c = e.newCell(d, r.Point)
+		c = e.newCell(d, p)
 		d.byName[name] = c
 	}
-	c.point = r.Point
-	d.cells = append(d.cells[:min(i, len(d.cells))], c)
+	c.point = p
 	return c
 }
 
@@ -541,7 +537,7 @@ func (e *Engine) judge(c *cell, word string, at time.Time) {
 func (e *Engine) sum(c *cell, at time.Time) {
 	code := int(c.value)
 	if code > 0 && code < len(c.rules) && c.rules[code] != nil {
-		for _, other := range c.device.cells {
+		for _, other := range c.device.byName {
 			if other != c && other.event != nil && strings.HasPrefix(other.point.Metric.Name, "x_alarm_") &&
 				slices.ContainsFunc(summaries[c.point.Metric.Name], func(w string) bool { return ruleHas(other.rule, w) }) {
 				if clear, ok := c.point.Metric.Code("clear"); ok {

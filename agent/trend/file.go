@@ -60,11 +60,11 @@ func (s *Store) all(now time.Time) []saved {
 	for k, one := range s.series {
 		if one.day.open < oldest {
 			delete(s.series, k)
-			delete(s.points, one.point)
 			continue
 		}
 		all = append(all, saved{k, one.hour.saved(), one.day.saved()})
 	}
+	clear(s.devices) // some lead to what is forgotten, some nowhere because there was no room
 	return all
 }
 

@@ -46,10 +46,10 @@ type Store struct {
 	file string // "" for none
 	log  *slog.Logger
 
-	mu     sync.Mutex
-	points map[*agent.Point]*series // a way to those of series that are in use
-	series map[key]*series
-	full   bool // said already
+	mu      sync.Mutex
+	series  map[key]*series
+	devices map[string]*agent.Places[*series] // by device id, a way to those of series that are in use
+	full    bool                              // said already
 
 	stop, done chan struct{}
 }
@@ -59,14 +59,13 @@ type key struct{ Device, Metric, Channel string }
 
 // A series is what is remembered of a point.
 type series struct {
-	point     *agent.Point // that the readings come from now; nil for one of a file
 	hour, day ring
 }
 
 // Open returns a store of the points for which keep is true, with what the
 // file of an earlier run holds. The file may be absent, and "" is none.
 func Open(file string, keep func(*agent.Point) bool, log *slog.Logger) *Store {
-	s := &Store{keep: keep, file: file, log: log, points: map[*agent.Point]*series{}, series: map[key]*series{},
+	s := &Store{keep: keep, file: file, log: log, series: map[key]*series{}, devices: map[string]*agent.Places[*series]{},
 		stop: make(chan struct{}), done: make(chan struct{})}
 	if file == "" {
 		close(s.done)
@@ -112,12 +111,17 @@ func (s *Store) Close() error {
 func (s *Store) Observe(p *agent.Poll) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	places := s.devices[p.Device.ID]
+	if places == nil {
+		places = &agent.Places[*series]{}
+		s.devices[p.Device.ID] = places
+	}
 	for i := range p.Readings {
 		r := &p.Readings[i]
 		if r.Quality != agent.Good {
 			continue
 		}
-		if to := s.of(r.Point); to != nil {
+		if to := places.At(i, r.Point, s.of); to != nil {
 			last := r.Point.Metric.Kind == agent.State
 			to.hour.add(r.Time, hourStep, float32(r.Value), last)
 			to.day.add(r.Time, dayStep, float32(r.Value), last)
@@ -127,12 +131,12 @@ func (s *Store) Observe(p *agent.Poll) {
 
 // of returns the series of a point, nil where it is not kept.
 func (s *Store) of(p *agent.Point) *series {
-	found := s.points[p]
-	if found != nil || !s.keep(p) {
-		return found
+	if !s.keep(p) {
+		return nil
 	}
 	k := key{p.Device.ID, p.Metric.Name, p.Channel}
-	if found = s.series[k]; found == nil {
+	found := s.series[k]
+	if found == nil {
 		if len(s.series) >= Limit {
 			if !s.full {
 				s.full = true
@@ -143,9 +147,6 @@ func (s *Store) of(p *agent.Point) *series {
 		found = &series{hour: newRing(12), day: newRing(24)}
 		s.series[k] = found
 	}
-	delete(s.points, found.point) // of a configuration that was
-	found.point = p
-	s.points[p] = found
 	return found
 }
 

@@ -211,6 +211,23 @@ func TestSavedByItself(t *testing.T) {
 	})
 }
 
+// TestForgotten: a point without a reading for a day is forgotten, and remembered again when it is read again.
+func TestForgotten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "trends"))
+	observe(s, noon, voltageL1, 230)
+	later := noon.Add(50 * time.Hour)
+	if err := s.save(later); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Hour("ups-a", "input_voltage", "L1", later); ok {
+		t.Error("after two days without a reading the point is known")
+	}
+	observe(s, later, voltageL1, 231)
+	if hour, ok := s.Hour("ups-a", "input_voltage", "L1", later); !ok || hour.Max[len(hour.Max)-1] != 231 {
+		t.Errorf("what is read then is not remembered: %v, %v", ok, hour.Max)
+	}
+}
+
 // TestDamage: whatever befalls a file costs what was in it and one line of log.
 func TestDamage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "trends")

@@ -84,6 +84,7 @@ type entry struct {
 	failures int
 	since    time.Time // when up became what it is
 	readings []agent.Reading
+	shown    agent.Places[bool]
 	text     json.RawMessage // nil since the last change
 }
 
@@ -114,7 +115,7 @@ func (l *Live) Observe(p *agent.Poll) {
 	e.read = p.Time
 	e.readings = e.readings[:0]
 	for i := range p.Readings {
-		if Shows(p.Readings[i].Point) {
+		if e.shown.At(i, p.Readings[i].Point, Shows) {
 			e.readings = append(e.readings, p.Readings[i])
 		}
 	}
