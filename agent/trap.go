@@ -8,7 +8,7 @@ import "time"
 //
 // The condition that a trap tells of is known by the trap's device, Name and
 // About. It lasts until a trap of that device comes that clears it, with the
-// same About. What no trap ever clears has no duration; a device may say it
+// same About or for all at once. What no trap ever clears has no duration; a device may say it
 // again and again while it lasts.
 type Trap struct {
 	Time     time.Time // when it came
@@ -21,4 +21,5 @@ type Trap struct {
 	Text     Words    // what it says, without the device's name
 	Lasts    bool     // there is a trap that clears it
 	Clears   []string // Names of the traps whose condition is over
+	All      bool     // and it is over whatever it was about
 }

@@ -46,6 +46,8 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 		t.Text = r.words(m)
 		about := m.get("about")
 		t.About = r.oid(about, "about")
+		begins, ends := m.get("begins"), m.get("ends")
+		t.Begins, t.Ends = r.text(begins, "begins"), r.text(ends, "ends")
 		words := m.get("words")
 		if words != nil {
 			t.Words = map[string]agent.Words{}
@@ -62,6 +64,10 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 		switch says := strings.Contains(t.Text.EN+t.Text.CS, "{}"); {
 		case says && about == nil:
 			r.fault(m.get("en"), "{} stands for what the trap is about, and it is about nothing; add about: OID")
+		case t.Begins != "" && about == nil:
+			r.fault(begins, "begins and ends are of what the trap is about; add about: OID")
+		case (t.Begins == "") != (t.Ends == ""):
+			r.fault(m.node, "begins and ends go together: what it begins with where its condition began, and where it is over")
 		case words != nil && about == nil:
 			r.fault(words, "words are for values of what the trap is about; add about: OID")
 		}

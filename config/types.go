@@ -298,10 +298,14 @@ type SNMPTrap struct {
 	Text     agent.Words // without the device's name; {} stands for what the trap is about
 	// About is the object whose value, a variable of the trap, says what it is
 	// about: without an instance, or with it. "" for none.
-	About  string
-	Words  map[string]agent.Words // that People understand, for values of About; what is not in it stands as it is
-	Clears []string               // names of the traps of the profile whose condition is over with this one
-	Lasts  bool                   // another trap of the profile clears it
+	About string
+	// Begins and Ends are what that value begins with where the trap tells that
+	// its condition began or that it is over: one trap for both. What follows is
+	// what it is about; a value with neither tells of something without duration. "" for none.
+	Begins, Ends string
+	Words        map[string]agent.Words // that People understand, for values of About; what is not in it stands as it is
+	Clears       []string               // names of the traps of the profile whose condition is over with this one
+	Lasts        bool                   // another trap of the profile clears it
 }
 
 // TrapOID returns an OID of a trap without the 0 before its last number: a

@@ -295,10 +295,15 @@ func (e *Engine) Trap(t agent.Trap) {
 	ev.Text = say(same("%s: %s"), ev.Name, t.Text)
 	key := keyOf(&ev)
 	for _, name := range t.Clears {
-		key := key
-		key.metric = name
-		if h := e.active[key]; h != nil {
-			e.end(h, at)
+		over := key
+		over.metric = name
+		for key, h := range e.active {
+			if t.All {
+				over.channel = key.channel
+			}
+			if key == over {
+				e.end(h, at)
+			}
 		}
 	}
 	if len(t.Clears) > 0 {

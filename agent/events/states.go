@@ -210,9 +210,10 @@ var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "o
 	"output_off", "output_bad", "not_protected", "system_off", "short_circuit", "breaker_open", "battery_disconnected", "depleted_battery",
 	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure"}
 
-// Alarms that only repeat what the UPS's status or self-test says, which is
-// told of already.
-var repeated = []string{"x_alarm_on_battery", "x_alarm_on_bypass", "x_alarm_test_in_progress"}
+// Alarms that only repeat what the status or the self-test says, which is told
+// of already where it is anything to tell of.
+var repeated = []string{"x_alarm_on_battery", "x_alarm_on_bypass", "x_alarm_test_in_progress", "x_alarm_on_inverter", "x_alarm_battery_charging",
+	"x_alarm_eco_mode", "x_alarm_unit_on", "x_alarm_unit_off", "x_alarm_unit_on_standby"}
 
 // Words in the names of alarms that somebody wanted or that can wait, and in
 // those of what a loss of supply brings with it.

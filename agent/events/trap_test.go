@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,17 @@ func TestTrap(t *testing.T) {
 	want("22m0s- warning UPS A: alarm 1", "23m0s- warning UPS A: alarm 2", "22m0s-3m0s warning UPS A: alarm 1")
 	trap(26*time.Minute, ups, "over", " 1", false, "alarm") // again, and without effect
 	want()
+	trap(27*time.Minute, ups, "alarm", " 3", true)
+	trap(27*time.Minute, nil, "alarm", " 3", true)
+	e.Trap(agent.Trap{Time: start.Add(28 * time.Minute), Device: ups, Name: "none", Clears: []string{"alarms"}, All: true})
+	want("27m0s- warning UPS A: alarm 3", "27m0s- warning 10.1.0.11: alarm 3")
+	e.Trap(agent.Trap{Time: start.Add(29 * time.Minute), Device: ups, Name: "none", Clears: []string{"alarm"}, All: true})
+	slices.Sort(told)
+	want("23m0s-6m0s warning UPS A: alarm 2", "27m0s-2m0s warning UPS A: alarm 3")
+	trap(29*time.Minute, nil, "over", " 3", false, "alarm")
+	want("27m0s-2m0s warning 10.1.0.11: alarm 3")
+	trap(30*time.Minute, ups, "alarm", " 2", true)
+	want("30m0s- warning UPS A: alarm 2")
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,10 +80,10 @@ func TestTrap(t *testing.T) {
 	if last := e.Active(); len(last) != 1 || last[0].Channel != " 2" || last[0].Labels["room"] != "hall" {
 		t.Fatalf("after a restart there last %v", last)
 	}
-	e.Observe(&agent.Poll{Device: ups, Time: start.Add(23*time.Minute + trapLasts - time.Second)})
+	e.Observe(&agent.Poll{Device: ups, Time: start.Add(30*time.Minute + trapLasts - time.Second)})
 	want()
-	e.Observe(&agent.Poll{Device: ups, Time: start.Add(24*time.Minute + trapLasts + time.Hour)})
-	want("23m0s-25h1m0s warning UPS A: alarm 2")
+	e.Observe(&agent.Poll{Device: ups, Time: start.Add(31*time.Minute + trapLasts + time.Hour)})
+	want("30m0s-25h1m0s warning UPS A: alarm 2")
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,9 @@ var czech = map[string]string{
 	"supply air low temperature": "nízká teplota přiváděného vzduchu", "surge protection failure": "porucha přepěťové ochrany",
 	"too many sensors": "příliš mnoho čidel", "transfer failed": "přepnutí se nezdařilo", "transfer inhibited": "přepnutí je blokováno",
 	"transfers locked out": "přepínání je blokováno, bylo příliš časté", "unbalanced load": "nesymetrická zátěž",
-	"undercurrent": "malý proud", "unit communication lost": "ztráta spojení s jednotkou", "unit disabled": "jednotka je zakázaná",
+	"undercurrent": "malý proud", "unit communication lost": "ztráta spojení s jednotkou", "unit on": "jednotka běží", "unit off": "jednotka je vypnutá", "unit on standby": "jednotka v pohotovosti",
+	"on inverter": "provoz přes střídač", "battery charging": "baterie se nabíjí", "eco mode": "režim ECO",
+	"unit disabled": "jednotka je zakázaná",
 	"unit shutdown": "jednotka je odstavená", "valve failure": "porucha ventilu",
 
 	"air flap": "uzavřená vzduchová klapka", "auto voltage sense fail": "nerozpoznaná napěťová soustava",

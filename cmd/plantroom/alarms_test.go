@@ -21,7 +21,7 @@ import (
 // an event with words and severity as long as the row says that its alarm stands.
 func TestAlarmTables(t *testing.T) {
 	broker := peer.StartMosquitto(t, "allow_anonymous true")
-	dir, udp, wall := t.TempDir(), peer.UDPPort(t), "127.0.0.1:"+peer.TCPPort(t)
+	dir, udp, wall, traps := t.TempDir(), peer.UDPPort(t), "127.0.0.1:"+peer.TCPPort(t), "127.0.0.1:"+peer.UDPPort(t)
 	standard, liebert := peer.NewSNMPTree(t, t.TempDir(), "1.3.6.1.2.1.33"), peer.NewSNMPTree(t, t.TempDir(), "1.3.6.1.4.1.476.1.42")
 	const conditions, wellKnown = "1.3.6.1.4.1.476.1.42.3.2.", "1.3.6.1.2.1.33.1.6.3."
 	alarms := func(rows ...string) { // by their numbers
@@ -53,11 +53,12 @@ func TestAlarmTables(t *testing.T) {
 	site := filepath.Join(dir, "site.yaml")
 	text := fmt.Sprintf(`site: praha-1
 wall: {listen: %q}
+traps: {listen: %q}
 outputs: {mqtt: {url: "mqtt://127.0.0.1:%s"}}
 devices:
-  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: "127.0.0.1:%[3]s", community: public}, every: 200ms}
-  - {id: ups-b, name: UPS B, profile: liebert-ups, snmp: {address: "127.0.0.1:%[3]s", community: public}, every: 200ms}
-`, wall, broker.Port, udp)
+  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: "127.0.0.1:%[4]s", community: public}, every: 200ms}
+  - {id: ups-b, name: UPS B, profile: liebert-ups, snmp: {address: "127.0.0.1:%[4]s", community: public}, every: 200ms}
+`, wall, traps, broker.Port, udp)
 	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ devices:
 	exit := make(chan int)
 	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
 	said := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/+")
-	events := func() (lines []string) { // of alarms
+	events := func() (lines []string) { // of alarms and traps
 		resp, err := http.Get("http://" + wall + "/api/v1/events")
 		if err != nil {
 			return nil
@@ -78,7 +79,7 @@ devices:
 			t.Fatal(err)
 		}
 		for _, e := range all {
-			if e.Kind != "alarm" {
+			if e.Kind != "alarm" && e.Kind != "trap" {
 				continue
 			}
 			state := "ended"
@@ -140,6 +141,18 @@ devices:
 		return strings.Contains(all, `praha-1/event {`) && strings.Contains(all, `"metric":"x_alarm_redundancy_lost","severity":"alarm"`) &&
 			strings.Contains(all, `"cs":"UPS A hlásí: porucha pojistky"`)
 	})
+
+	// Liebert's cards have one trap for everything, whose text tells what it is.
+	past = now("ended "+fan, "ended "+other)
+	const overload = "ups-b info: UPS B: Alarm:Overload / UPS B: Alarm:Overload"
+	tell := func(event string) {
+		t.Helper()
+		snmptrap(t, "snmpinform", "-v2c -c public "+traps+" 100 1.3.6.1.4.1.476.1.42.3.7.8.0.1 1.3.6.1.4.1.476.1.42.3.7.7.0 s "+event)
+	}
+	tell("Active:Alarm:Overload")
+	want("what a trap begins lasts", now("lasts "+overload)...)
+	tell("Cleared:Alarm:Overload")
+	want("until another clears it", now("ended "+overload)...)
 	stop()
 	if code := <-exit; code != 0 {
 		t.Errorf("exit code %d; the log is\n%s", code, log.String())

@@ -175,6 +175,7 @@ func (n *notification) trap(known *config.SNMPTrap) *agent.Trap {
 	}
 	t := &agent.Trap{OID: n.oid}
 	t.Name, t.Severity, t.Text, t.Lasts, t.Clears = known.Name, known.Severity, known.Text, known.Lasts, known.Clears
+	t.All = known.About == "" && len(known.Clears) > 0
 	says := ""
 	for i := range n.packet.Variables {
 		v := &n.packet.Variables[i]
@@ -184,6 +185,16 @@ func (n *notification) trap(known *config.SNMPTrap) *agent.Trap {
 		} else if s := sentence(v); s != "" {
 			says = s
 		}
+	}
+	if known.Begins != "" { // then that is what tells whether it lasts
+		t.Lasts = false
+		rest, over := strings.CutPrefix(t.About, known.Ends)
+		if over {
+			t.Clears = []string{known.Name}
+		} else {
+			rest, t.Lasts = strings.CutPrefix(rest, known.Begins)
+		}
+		t.About = strings.TrimSpace(rest)
 	}
 	words, ok := known.Words[t.About]
 	if !ok {
