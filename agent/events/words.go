@@ -269,6 +269,7 @@ var czech = map[string]string{
 	"parallel fault": "porucha paralelního provozu", "controller fault": "porucha řídicí jednotky",
 	"battery fuse failure": "porucha pojistky baterie", "battery overcurrent": "nadproud baterie", "ground fault": "zemní spojení",
 	"battery monitoring minor": "sledování baterií: menší alarm", "battery monitoring critical": "sledování baterií: vážný alarm",
+	"low coolant level": "nízká hladina chladicí kapaliny", "low oil level": "nízká hladina oleje", "not in automatic": "není v automatickém režimu",
 	"output overvoltage": "přepětí na výstupu", "backfeed relay fault": "porucha relé ochrany proti zpětnému napětí",
 }
 

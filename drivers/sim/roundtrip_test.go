@@ -228,10 +228,13 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 		if point.Flag > 0 {
 			object += "=" + strconv.Itoa(point.Flag)
 		}
+		if point.Rows != nil {
+			object += fmt.Sprint(point.Rows) // other rows are other objects
+		}
 		if owner[object] == nil {
 			owner[object] = point.Metric
 		}
-		foreign := owner[object] != point.Metric && point.Where == nil && point.Rows == nil
+		foreign := owner[object] != point.Metric && point.Where == nil
 		if point.States != nil {
 			together[point.Metric] = append(together[point.Metric], point)
 			for q := range of {
