@@ -285,6 +285,18 @@ func TestGradedAlarms(t *testing.T) {
 	}
 }
 
+// TestStartFailure: a controller whose alarms have no grade says by the alarm
+// alone how bad it is.
+func TestStartFailure(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("gen", "x_alarm_fail_to_start=active x_alarm_generator_high_voltage/U>1=active x_alarm_maintenance_due/timer=active")
+	p.want(
+		"0.. alarm Generator reports: fail to start",
+		"0.. warning Generator (U>1) reports: generator high voltage",
+		"0.. info Generator (timer) reports: maintenance due",
+	)
+}
+
 // TestGradedAlarmsAreKept: what lasts goes on after a kill, and is the same
 // part of its incident.
 func TestGradedAlarmsAreKept(t *testing.T) {

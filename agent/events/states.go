@@ -206,7 +206,8 @@ var summaries = map[string][]string{
 
 // Words in the names of such states that make it more than a warning.
 var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "overvoltage", "redundancy",
-	"emergency", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke", "water_leak", "loss_of",
+	"emergency", "fail_to_start", "overspeed", "underspeed", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke",
+	"water_leak", "loss_of",
 	"output_off", "output_bad", "not_protected", "system_off", "short_circuit", "breaker_open", "battery_disconnected", "depleted_battery",
 	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure"}
 
