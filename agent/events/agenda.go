@@ -13,7 +13,7 @@ import (
 func (e *Engine) Tests() agent.Tests {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := agent.Tests{Planned: []agent.PlannedTest{}, Running: []agent.RunningTest{}, Last: []agent.TestResult{}}
+	out := agent.Tests{}
 	s := &e.tests
 	for i := range s.plans {
 		p := &s.plans[i]
@@ -25,7 +25,7 @@ func (e *Engine) Tests() agent.Tests {
 			out.Last = append(out.Last, r)
 		}
 	}
-	slices.SortStableFunc(out.Planned, func(a, b agent.PlannedTest) int { return a.Due.Compare(b.Due) })
+	slices.SortStableFunc(out.Planned, func(a, b agent.PlannedTest) int { return deadline(&a).Compare(deadline(&b)) })
 	if r, ok := s.last[""]; ok {
 		out.Last = append(out.Last, r)
 	}
@@ -36,6 +36,15 @@ func (e *Engine) Tests() agent.Tests {
 		}
 	}
 	return out
+}
+
+// deadline returns when a test is to be made, at the latest where any time of a
+// day or period will do.
+func deadline(p *agent.PlannedTest) time.Time {
+	if p.Timed {
+		return p.Due
+	}
+	return p.Until
 }
 
 // running returns what there is to say of a test under way.

@@ -77,7 +77,7 @@ func TestAgenda(t *testing.T) {
 	)
 	p.at = -2 * time.Hour
 	p.well(1)
-	p.wantAgenda("before", firewall, monthly, weekly)
+	p.wantAgenda("before", monthly, weekly, firewall)
 	p.at = 0
 	p.well(1)
 	carried := func(n int) {
@@ -88,25 +88,25 @@ func TestAgenda(t *testing.T) {
 		}
 	}
 	p.dead(3)
-	p.wantAgenda("the mains are cut", "running monthly Monthly since 1s by schedule, 20 s since -", firewall, monthly, weekly)
+	p.wantAgenda("the mains are cut", "running monthly Monthly since 1s by schedule, 20 s since -", monthly, weekly, firewall)
 	carried(8)
-	p.wantAgenda("the generator carries", "running monthly Monthly since 1s by schedule, 20 s since 4s", firewall, monthly, weekly)
+	p.wantAgenda("the generator carries", "running monthly Monthly since 1s by schedule, 20 s since 4s", monthly, weekly, firewall)
 	if _, err := p.e.NoteTest("", "Petr", "the second breaker was stiff", false); err != nil {
 		t.Error(err)
 	}
 	p.open(Options{Dir: dir})
 	carried(16)
-	p.wantAgenda("after a kill", "running monthly Monthly since 1s by schedule, 20 s since 4s, Petr: the second breaker was stiff", firewall, monthly, weekly)
+	p.wantAgenda("after a kill", "running monthly Monthly since 1s by schedule, 20 s since 4s, Petr: the second breaker was stiff", monthly, weekly, firewall)
 	p.well(70)
 	p.e.Flush()
-	p.wantAgenda("made", firewall, weekly, december, "last monthly passed 1s: Monthly: passed")
+	p.wantAgenda("made", weekly, firewall, december, "last monthly passed 1s: Monthly: passed")
 
 	if _, err := p.e.NoteTest("firewall", "Jana", "it took over in 4 s", true); err != nil {
 		t.Error(err)
 	}
 	p.at = 24 * time.Hour
 	p.well(1)
-	p.wantAgenda("the firewall failed", "weekly start false gen: 12. 11. 05:00, 12. 11. 06:00, 12. 11. 07:00", "firewall manual - : 1. 12. 00:00, 1. 12. 00:00, 1. 1. 00:00", december,
+	p.wantAgenda("the firewall failed", "weekly start false gen: 12. 11. 05:00, 12. 11. 06:00, 12. 11. 07:00", december, "firewall manual - : 1. 12. 00:00, 1. 12. 00:00, 1. 1. 00:00",
 		"last weekly missed -: Weekly was due and was not made", "last firewall failed 97s: Firewall: failed", "last monthly passed 1s: Monthly: passed")
 	was := p.agenda()
 	p.e.Flush()

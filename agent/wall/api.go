@@ -225,7 +225,7 @@ func asEvent(e agent.Event) agent.Event {
 }
 
 func asTests(t agent.Tests) agent.Tests {
-	t.Planned, t.Running, t.Last = slices.Clone(t.Planned), slices.Clone(t.Running), slices.Clone(t.Last)
+	t.Planned, t.Running, t.Last = append([]agent.PlannedTest{}, t.Planned...), append([]agent.RunningTest{}, t.Running...), append([]agent.TestResult{}, t.Last...)
 	for i := range t.Planned {
 		p := &t.Planned[i]
 		p.From, p.Due, p.Until = stamp(p.From), stamp(p.Due), stamp(p.Until)

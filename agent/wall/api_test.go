@@ -121,6 +121,14 @@ func TestTestsAsJSON(t *testing.T) {
 	}
 }
 
+// TestNoTestsAsJSON: none of them is a list, too.
+func TestNoTestsAsJSON(t *testing.T) {
+	s := serve(t, Options{Tests: func() agent.Tests { return agent.Tests{} }})
+	if code, text := get(t, s, "/api/v1/tests", nil); code != http.StatusOK || text != `{"planned":[],"running":[],"last":[]}`+"\n" {
+		t.Errorf("%d %s", code, text)
+	}
+}
+
 // TestAbsentParts: what this agent has not is not found, and nothing of the
 // API is for strangers.
 func TestAbsentParts(t *testing.T) {

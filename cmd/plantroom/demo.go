@@ -220,7 +220,10 @@ func demoConfig(f *sim.Facility, addresses map[string]string, broker, screen str
 	fmt.Fprintf(&b, "  - {id: monthly, name: Monthly blackout test, kind: blackout, device: gen-1, every: month, day: %d, at: %q,\n", now.Day(), now.Format("15:04"))
 	fmt.Fprintf(&b, "     start_within: %s, load_within: %s, carry: %s, load: 60000, frequency_within: 1, battery_left: 50}\n",
 		short(15*time.Second)+slack, short(30*time.Second)+slack, max(config.Slot, short(15*time.Minute)-slack))
-	b.WriteString("limits:\n")
+	// These are not due while somebody looks.
+	weekday := strings.ToLower(now.AddDate(0, 0, 2).Weekday().String()[:3])
+	fmt.Fprintf(&b, "  - {id: weekly, name: Weekly start of generator 2, kind: start, device: gen-2, every: week, day: %s, at: \"06:30\", run: 5m}\n", weekday)
+	b.WriteString("  - {id: firewall, name: Firewall of the office, kind: manual, every: quarter}\nlimits:\n")
 	for _, id := range []string{"climate-cold-1", "climate-cold-2"} {
 		fmt.Fprintf(&b, "  - {metric: climate.temperature, device: %s, warn_low: 18, warn_high: 27, alarm_high: 32}\n", id)
 		fmt.Fprintf(&b, "  - {metric: climate.humidity, device: %s, warn_low: 20, warn_high: 80}\n", id)

@@ -647,7 +647,7 @@ const cutOff = `(() => {
 	const bad = [];
 	const root = document.documentElement;
 	if (root.scrollHeight > innerHeight + 1 || root.scrollWidth > innerWidth + 1) bad.push('the page is ' + root.scrollWidth + 'x' + root.scrollHeight);
-	for (const el of document.querySelectorAll('h1, .detail, .clock, .livetext, .node .v, .node .bigword, .node .word, .node .more, .tile .v, .tile .air, .unit .v, .kpi, .datatime, ol.events time')) {
+	for (const el of document.querySelectorAll('h1, .detail, .clock, .livetext, .node .v, .node .bigword, .node .word, .node .more, .tile .v, .tile .air, .unit .v, .kpi, .datatime, ol.events time, .next .what, .next .when, .next .notes')) {
 		const r = el.getBoundingClientRect();
 		if (!r.width || el.offsetParent === null) continue;
 		let box = el.parentElement;
@@ -890,6 +890,233 @@ func TestDesk(t *testing.T) {
 	}
 	if got := p.Hosts(); len(got) != 1 {
 		t.Errorf("the desk asked %v", got)
+	}
+}
+
+// A nextRow is what a page says of one test.
+type nextRow struct{ Mark, What, When, Notes, Why string }
+
+// lookAtNext is JavaScript that lists them.
+const lookAtNext = `[...document.querySelectorAll('.next:not([hidden]) li')].map((li) => {
+	const text = (q) => li.querySelector(q)?.textContent ?? '';
+	return {Mark: li.querySelector('.mark').dataset.state, What: text('.what'), When: text('.when'), Notes: text('.notes'), Why: text('.why')};
+})`
+
+// untilNext waits until a page says of the tests what it should.
+func untilNext(t *testing.T, p *browser.Page, what string, right func(rows []nextRow) bool) {
+	t.Helper()
+	var rows []nextRow
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s: the page says %+v", what, rows)
+		}
+	}()
+	peer.Until(t, what, func() bool {
+		rows = browser.Eval[[]nextRow](p, lookAtNext)
+		return right(rows)
+	})
+}
+
+// TestPagesSayWhatComesNext: of tests of every kind, due at any time, being made
+// and made, in both languages; where there are none, there is no panel.
+func TestPagesSayWhatComesNext(t *testing.T) {
+	t.Parallel()
+	a, live, _, _ := saySensors(t, "good")
+	now := time.Now()
+	noon := time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, time.Local)
+	days := func(n int) time.Time { return noon.AddDate(0, 0, n) }
+	midnight := func(n int) time.Time { return noon.AddDate(0, 0, n).Add(-12 * time.Hour) }
+	date := func(when time.Time) string {
+		if text := when.Format("2. 1."); when.Year() == now.Year() {
+			return text
+		}
+		return when.Format("2. 1. 2006")
+	}
+	yes, no := new(true), new(false)
+	name := func(text string) agent.Words { return agent.Words{EN: text, CS: text} }
+	timed := func(id, kind string, load *bool, due time.Time, within time.Duration) agent.PlannedTest {
+		return agent.PlannedTest{ID: id, Name: "Test " + id, Kind: kind, Load: load, From: due.Add(-within), Due: due, Until: due.Add(within), Timed: true}
+	}
+	var mu sync.Mutex
+	var tests agent.Tests
+	s, err := wall.Listen(wall.Options{Listen: "127.0.0.1:0", Agent: a, Live: live, Files: dashboards.Wall(), Site: "praha-1", Trend: noTrend, Log: slog.New(slog.DiscardHandler),
+		Tests: func() agent.Tests { mu.Lock(); defer mu.Unlock(); return tests }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	chromium := browser.Start(t)
+	en, cs, desk := chromium.Open(t, "http://"+s.Addr()+"/?lang=en", 1920, 1080), chromium.Open(t, "http://"+s.Addr()+"/?lang=cs", 1920, 1080), chromium.Open(t, "http://"+s.Addr()+"/desk?lang=en", 1600, 1000)
+	en.Until("the wall is drawn", `document.querySelector('.tile')`)
+	if shown := browser.Eval[bool](en, `document.querySelector('.next').offsetHeight > 0 || document.querySelector('.foot').classList.contains('has-next')`); shown {
+		t.Error("there are no tests, and there is a panel")
+	}
+	mu.Lock()
+	tests = agent.Tests{
+		Planned: []agent.PlannedTest{
+			timed("running", "blackout", yes, now, time.Hour),
+			timed("now", "start", no, now.Add(-30*time.Minute), time.Hour),
+			{ID: "day", Name: "Test day", Kind: "self_test", From: midnight(0), Due: midnight(0), Until: midnight(1)},
+			timed("tomorrow", "transfer", nil, days(1), time.Minute),
+			timed("missed", "blackout", yes, days(7), time.Hour),
+			{ID: "open", Name: "Test open", Kind: "manual", From: midnight(-3), Due: midnight(-3), Until: midnight(12)},
+			{ID: "period", Name: "Test period", Kind: "manual", From: midnight(30), Due: midnight(30), Until: midnight(60)},
+			timed("year", "start", no, days(400), time.Hour),
+		},
+		Running: []agent.RunningTest{
+			{ID: "20", Test: "running", Name: name("Test running"), Kind: "blackout", Load: yes, Began: now, By: "schedule", Run: 900, RunSince: now.Add(-500 * time.Second), Notes: []agent.Note{{Time: now, By: "Petr", Text: "stiff"}}},
+			{ID: "21", Name: name("By hand"), Began: now, By: "Jana", Ending: true},
+		},
+		Last: []agent.TestResult{
+			{ID: "9", Test: "open", Name: name("Test open"), Verdict: "passed", Began: now, Text: name("Test open: passed")},
+			{ID: "8", Test: "missed", Name: name("Test missed"), Verdict: "missed", Due: days(-23), Text: name("Test missed was not made")},
+			{ID: "7", Test: "year", Name: name("Test year"), Verdict: "passed", Began: days(-40), Text: name("Test year: passed")},
+			{ID: "6", Test: "now", Name: name("Test now"), Verdict: "failed", Began: days(-7), Text: name("Test now: failed: too slow")},
+		},
+	}
+	mu.Unlock()
+	clock := func(when time.Time) string { return when.Format("15:04") }
+	day := func(when time.Time) string {
+		if midnight(0).Equal(when.Truncate(24 * time.Hour)) {
+			return "today"
+		}
+		return date(when)
+	}
+	due := now.Add(-30 * time.Minute)
+	want := []nextRow{
+		{"live", "Test running", "8 of 15 min", "running since " + clock(now) + " · under load", "Petr: stiff"},
+		{"live", "By hand", "", "running since " + clock(now) + " · ends when all is well", ""},
+		{"abnormal", "Test now", day(due) + " " + clock(due), "last failed " + date(days(-7)) + " · due now, until " + clock(now.Add(30*time.Minute)) + " · without load", "Test now: failed: too slow"},
+		{"abnormal", "Test missed", date(days(7)) + " 12:00", "missed " + date(days(-23)) + " · under load", "Test missed was not made"},
+		{"ready", "Test open", "by " + date(days(11)), "by hand · last passed today", ""},
+		{"ready", "Test day", "today", "battery test", ""},
+		{"ready", "Test tomorrow", "tomorrow 12:00", "transfer", ""},
+		{"ready", "Test period", "from " + date(days(30)), "by hand", ""},
+		{"ready", "Test year", date(days(400)) + " 12:00", "without load · last passed " + date(days(-40)), ""},
+	}
+	for _, p := range []*browser.Page{en, desk} {
+		var got []nextRow
+		p.Until("the tests are shown", `document.querySelectorAll('.next li').length > 0`)
+		if got = browser.Eval[[]nextRow](p, lookAtNext); !slices.Equal(got, want) {
+			t.Errorf("the page says\n%q, want\n%q", got, want)
+		}
+	}
+	if more := browser.Eval[string](en, `document.querySelector('.next .more').textContent`); more != "+7" {
+		t.Errorf("the wall has no room for %s", more)
+	}
+	fits(t, en, "next tests")
+	en.Shoot("next-wall", false)
+	desk.Shoot("next-desk", false)
+	cs.Until("the tests are shown", `document.querySelectorAll('.next li').length > 0`)
+	for i, want := range []string{
+		"8 z 15 min · probíhá od " + clock(now) + " · pod zátěží", " · probíhá od " + clock(now) + " · skončí, až bude vše v pořádku", "", date(days(7)) + " 12:00 · neprovedena " + date(days(-23)) + " · pod zátěží",
+		"do " + date(days(11)) + " · ručně · naposledy vyhověla dnes", "dnes · test baterie", "zítra 12:00 · přepnutí", "od " + date(days(30)) + " · ručně", date(days(400)) + " 12:00 · bez zátěže · naposledy vyhověla " + date(days(-40)),
+	} {
+		if row := browser.Eval[[]nextRow](cs, lookAtNext)[i]; want != "" && row.When+" · "+row.Notes != want {
+			t.Errorf("in Czech %q, want %q", row, want)
+		}
+	}
+	// A day on the other side of a change of clocks has the time that its clocks show.
+	if got := browser.Eval[string](en, `import(document.querySelector('link[rel=icon]').href.replace('icon.svg', 'live.js')).then(({calendar}) =>
+		['2026-10-24T08:00:00+02:00', '2026-10-26T00:30:00+01:00'].map((t) => calendar(t)).map((c) => c.date + ' ' + c.clock).join(', '))`); got != "24. 10. 08:00, 26. 10. 00:30" {
+		t.Errorf("across a change of clocks: %s", got)
+	}
+	for _, p := range []*browser.Page{en, cs, desk} {
+		if got := p.Complaints(); got != nil {
+			t.Errorf("the page complains: %v", got)
+		}
+	}
+}
+
+// TestWallDuringATest: the wall says what the configuration plans, then that the
+// test is being made and how much of it was, and in the end how it went.
+func TestWallDuringATest(t *testing.T) {
+	t.Parallel()
+	out, _ := startDemo(t, "--scenario", "monthly-test", "--speed", "40", "--every", "200ms")
+	out.await(t, "all 19 devices are up", 20*time.Second)
+	site, err := config.Load(regexp.MustCompile(`read --config (\S+) `).FindStringSubmatch(out.String())[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+	p := browser.Start(t).Open(t, base+"/?lang=en", 1920, 1080)
+	said := func(rows []nextRow, name string) *nextRow {
+		i := slices.IndexFunc(rows, func(r nextRow) bool { return r.What == name })
+		if i < 0 {
+			return nil
+		}
+		return &rows[i]
+	}
+	monthly, weekly, firewall := site.Tests[0], site.Tests[1], site.Tests[2]
+	untilNext(t, p, "the test is being made", func(rows []nextRow) bool {
+		r := said(rows, monthly.Name)
+		return len(rows) == len(site.Tests) && r != nil && r == &rows[0] && r.Mark == "live" && strings.HasPrefix(r.Notes, "running since ") && strings.HasSuffix(r.Notes, " · under load") &&
+			regexp.MustCompile(fmt.Sprintf(`^[1-9]\d* of %g s$`, monthly.Carry.Seconds())).MatchString(r.When)
+	})
+	p.Shoot("test-running", false)
+	running := browser.Eval[agent.Tests](p, `fetch('/api/v1/tests').then((r) => r.json())`).Running
+	if len(running) != 1 || running[0].Test != monthly.ID || running[0].By != "schedule" || running[0].RunSince.Sub(running[0].Began) > monthly.LoadWithin {
+		t.Errorf("under way: %+v", running)
+	}
+	at := time.Now()
+	clock := func(s config.Schedule) string {
+		return fmt.Sprintf("%02d:%02d", int(s.At.Hours()), int(s.At.Minutes())%60)
+	}
+	if r := said(browser.Eval[[]nextRow](p, lookAtNext), weekly.Name); r == nil || r.Notes != "without load" || r.When != at.AddDate(0, 0, 2).Format("2. 1. ")+clock(weekly.Schedule) {
+		t.Errorf("the weekly test: %+v", r)
+	}
+	// The firewall's, by the last day of the quarter.
+	if r := said(browser.Eval[[]nextRow](p, lookAtNext), firewall.Name); r == nil || r.Notes != "by hand" || r.When != time.Date(at.Year(), (at.Month()-1)/3*3+4, 0, 0, 0, 0, 0, time.Local).Format("by 2. 1.") {
+		t.Errorf("the firewall's test: %+v", r)
+	}
+	untilNext(t, p, "how the test went", func(rows []nextRow) bool {
+		r := said(rows, monthly.Name)
+		return r != nil && r.Mark == "ready" && r.Notes == "under load · last passed today" && strings.HasSuffix(r.When, " "+clock(monthly.Schedule)) && !strings.HasPrefix(r.When, "today")
+	})
+	p.Shoot("test-passed", false)
+	if last := browser.Eval[agent.Tests](p, `fetch('/api/v1/tests').then((r) => r.json())`); len(last.Running) != 0 || len(last.Last) != 1 || last.Last[0].ID != running[0].ID || last.Last[0].Verdict != "passed" {
+		t.Errorf("afterwards: %+v", last)
+	}
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the wall complains: %v", got)
+	}
+}
+
+// TestWallHearsWhatPeopleSay: what somebody says of a test at a terminal is on
+// the pages, without anybody touching them.
+func TestWallHearsWhatPeopleSay(t *testing.T) {
+	t.Parallel()
+	out, _ := startDemo(t, "--every", "200ms")
+	out.await(t, "all 19 devices are up", 20*time.Second)
+	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+	p := browser.Start(t).Open(t, base+"/desk?lang=en", 1600, 1000)
+	say := func(args ...string) {
+		t.Helper()
+		said := &transcript{}
+		if code := run(t.Context(), append([]string{"test"}, append(args, "--by", "Jana", "--url", base)...), said, said); code != 0 {
+			t.Fatalf("test %s: %d %s", strings.Join(args, " "), code, said)
+		}
+	}
+	first := func(right func(r nextRow) bool) func([]nextRow) bool {
+		return func(rows []nextRow) bool { return len(rows) > 0 && right(rows[0]) }
+	}
+	untilNext(t, p, "what is planned", first(func(r nextRow) bool { return r.Mark == "ready" && strings.HasPrefix(r.Notes, "due now, until ") }))
+	say("start", "weekly")
+	untilNext(t, p, "the test that begins", first(func(r nextRow) bool {
+		return r.Mark == "live" && r.What == "Weekly start of generator 2" && r.When == "0 of 5 min"
+	}))
+	say("note", "the door of the set was open")
+	untilNext(t, p, "what is noted", first(func(r nextRow) bool { return r.Why == "Jana: the door of the set was open" }))
+	say("end")
+	untilNext(t, p, "the test that is to end", first(func(r nextRow) bool { return strings.Contains(r.Notes, "ends when all is well") }))
+	say("note", "--test", "firewall", "--failed", "it did not take over")
+	untilNext(t, p, "the test that failed", func(rows []nextRow) bool {
+		return slices.ContainsFunc(rows, func(r nextRow) bool {
+			return r.Mark == "abnormal" && r.What == "Firewall of the office" && strings.HasPrefix(r.Notes, "last failed today")
+		})
+	})
+	if got := p.Complaints(); got != nil {
+		t.Errorf("the desk complains: %v", got)
 	}
 }
 

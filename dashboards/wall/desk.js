@@ -7,6 +7,7 @@ import { h, mark, setMark, setText, setClass, ageText, parts, Value, reading, to
 import { t, words, keep, metricName, unitOf, className } from './words.js';
 import { frame } from './frame.js';
 import { Spark, openChart } from './trend.js';
+import { Next } from './next.js';
 
 const { main } = frame();
 const asked = new URLSearchParams(location.search);
@@ -51,7 +52,7 @@ function list() {
   const count = h('span.count', { role: 'status' });
   const body = h('tbody');
   const alarms = h('section.alarms', { hidden: true });
-  main.append(alarms, h('section', h('div.tools', q, room, kind, h('label', attention, ' ', t('only what needs attention')), count,
+  main.append(alarms, new Next().el, h('section', h('div.tools', q, room, kind, h('label', attention, ' ', t('only what needs attention')), count,
     h('button.button.print', { type: 'button', onclick: () => print() }, t('print')), h('a.button', { href: keep('/') }, t('wall'))),
   h('table.devices', h('thead', h('tr', ...['state', 'device', 'class', 'room', 'readings', 'age', 'last error'].map((x) => h('th', { scope: 'col' }, t(x))))), body)));
 

@@ -7,10 +7,12 @@ import { t, words, lang, keep } from './words.js';
 // severity of the path as a state of a mark.
 export const tone = (severity) => ({ alarm: 'lost', warning: 'abnormal' })[severity] ?? 'live';
 
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
+
 export function frame() {
   const bar = h('div.lostbar', { role: 'alert' });
   const sign = mark('connecting');
-  const head = h('h1', t('connecting…'));
+  const head = h('h1', sentence(t('connecting…')));
   const detail = h('p.detail');
   const clock = h('b.clock', '–');
   const liveMark = mark('connecting');
@@ -29,7 +31,7 @@ export function frame() {
     if (!state.lost) { lostSince = null; return; }
     if (!state.hello) {
       const none = t('the agent does not answer');
-      setText(head, none);
+      setText(head, sentence(none));
       setMark(sign, 'lost');
       document.title = `✕ ${none}`;
       setText(bar, `✕ ${t('NO ANSWER FROM THE AGENT')} · ${ageText(silence())}`);
@@ -61,13 +63,13 @@ export function frame() {
   on('change', () => {
     const p = state.path;
     setText(where, state.hello.site);
-    const sentence = p ? words(p.headline) : state.hello.site;
-    if (sentence !== head.textContent) { setText(head, sentence); fit(); }
+    const says = p ? words(p.headline) : state.hello.site;
+    if (says !== head.textContent) { setText(head, says); fit(); }
     if (words(p?.detail) !== detail.textContent) { setText(detail, words(p?.detail)); fit(); }
     const s = p ? (p.on === 'no_data' && p.severity === 'info' ? 'unknown' : tone(p.severity)) : 'unknown';
     setMark(sign, s);
     header.dataset.tone = s;
-    const title = `${{ live: '●', abnormal: '▲', lost: '✕', unknown: '◌' }[s]} ${sentence}`;
+    const title = `${{ live: '●', abnormal: '▲', lost: '✕', unknown: '◌' }[s]} ${says}`;
     if (document.title !== title) document.title = title;
     header.dataset.at = time(p?.time);
     look();

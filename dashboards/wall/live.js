@@ -8,6 +8,7 @@ export const state = {
   path: null,
   diagrams: [],
   events: {},
+  tests: null, // planned, running and last; null where the agent keeps none
   lost: false, // the agent was heard, or should have been by now, and is not
 };
 
@@ -44,9 +45,20 @@ export const dayText = (ms) => { const d = there(ms); return `${d.getUTCDate()}.
 export const sameDay = (a, b) => Math.floor((a + (clock?.offset ?? 0) * 60000) / 864e5) === Math.floor((b + (clock?.offset ?? 0) * 60000) / 864e5);
 export const midnight = () => { const o = (clock?.offset ?? 0) * 60000; return Math.floor((now() + o) / 864e5) * 864e5 - o; };
 
-function setClock(text) {
+// A day to come may be on the other side of a change of clocks: its times have
+// the offset that they say. Later is in ms.
+const date = (d) => ({ day: Math.floor(d / 864e5), date: `${d.getUTCDate()}. ${d.getUTCMonth() + 1}.`, year: d.getUTCFullYear(), clock: `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` });
+export const calendar = (text, later = 0) => date(new Date(Date.parse(text) + offset(text) * 60000 + later));
+export const today = () => date(there(now()));
+
+// offset is that of a time's zone, in minutes.
+function offset(text) {
   const zone = /([+-])(\d\d):(\d\d)$/.exec(text);
-  clock = { agent: Date.parse(text), at: performance.now(), offset: zone ? (zone[1] === '-' ? -1 : 1) * (zone[2] * 60 + +zone[3]) : 0 };
+  return zone ? (zone[1] === '-' ? -1 : 1) * (zone[2] * 60 + +zone[3]) : 0;
+}
+
+function setClock(text) {
+  clock = { agent: Date.parse(text), at: performance.now(), offset: offset(text) };
 }
 
 function takeLive(one) {
@@ -68,12 +80,14 @@ const takes = {
     state.path = m.path ?? null;
     state.diagrams = m.diagrams ?? [];
     state.events = m.events ?? {};
+    state.tests = m.tests ?? null;
     tell('hello');
     tell('change');
   },
   poll(m) { m.devices.forEach(takeLive); tell('change'); },
   path(m) { state.path = m; tell('change'); },
   events(m) { state.events = m; tell('change'); },
+  tests(m) { state.tests = m; tell('change'); },
   beat(m) { setClock(m.time); },
 };
 

@@ -9,6 +9,7 @@ import { t, words } from './words.js';
 import { frame } from './frame.js';
 import { Diagram } from './diagram.js';
 import { Climate, Cooling } from './climate.js';
+import { Next } from './next.js';
 
 const views = ['all', 'power', 'climate'];
 const asked = new URLSearchParams(location.search);
@@ -75,7 +76,7 @@ function showKnown() {
   }
 }
 
-main.append(power.el, h('div.side', climate.el, cooling.el), h('div.foot', events.el, known.el));
+main.append(power.el, h('div.side', climate.el, cooling.el), h('div.foot', events.el, new Next().el, known.el));
 
 let view = '';
 function show(next) {

@@ -33,9 +33,12 @@ const cs = {
   'only what needs attention': 'jen co vyžaduje pozornost', 'shown': 'zobrazeno', 'answers': 'odpovídá', 'silent': 'neodpovídá', 'not polled yet': 'zatím nečteno', 'active alarms': 'trvající poplachy', 'acknowledge': 'potvrdit', 'acknowledged by': 'potvrdil(a)',
   'your name': 'vaše jméno', 'print': 'tisk', 'all devices': 'všechna zařízení', 'there is no such device': 'takové zařízení není', 'profile': 'profil', 'polled every': 'čteno každých', 'last answer': 'poslední odpověď', 'failed polls': 'neúspěšných čtení', 'next try': 'další pokus',
   'reading': 'údaj', 'channel': 'kanál', 'value': 'hodnota', 'quality': 'kvalita', 'last hour': 'poslední hodina', 'good': 'dobrá', 'suspect': 'podezřelé', 'bad': 'nepřečteno', 'feeds': 'napájí', 'labels': 'štítky', 'nothing fits': 'nic neodpovídá',
+  'next tests': 'příští zkoušky', 'today': 'dnes', 'tomorrow': 'zítra', 'by': 'do', 'from day': 'od', 'due now, until': 'má proběhnout do', 'running since': 'probíhá od', 'ends when all is well': 'skončí, až bude vše v pořádku',
+  'under load': 'pod zátěží', 'without load': 'bez zátěže', 'transfer': 'přepnutí', 'battery test': 'test baterie', 'manual': 'ručně',
+  'last passed': 'naposledy vyhověla', 'last failed': 'naposledy nevyhověla', 'last missed': 'neprovedena',
   'it was not acknowledged': 'nepotvrdilo se', 'lasts': 'trvá', 'device says': 'zařízení hlásí',
 };
-const en = { bad: 'not read' };
+const en = { bad: 'not read', 'from day': 'from', 'manual': 'by hand', 'last missed': 'missed' };
 export const t = (key) => (lang === 'cs' ? cs : en)[key] ?? key;
 
 // The metrics of the catalogue: [unit, Czech, English where it is not the name].
