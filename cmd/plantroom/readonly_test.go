@@ -32,7 +32,7 @@ var speaks = map[string][]string{
 	"github.com/goburrow/serial": {"Open"}, // the settings of the line; the bytes go through drivers/modbus
 	"github.com/gosnmp/gosnmp": {
 		"(*GoSNMP).Connect", "(*GoSNMP).Close", "(*GoSNMP).Get", "(*GoSNMP).GetNext", "(*GoSNMP).GetBulk",
-		// What is heard, and what answers it: see pdus.
+		// What is heard, what answers it, and what is asked: see pdus.
 		"(*GoSNMP).SnmpDecodePacket", "(*GoSNMP).UnmarshalTrap", "(*SnmpPacket).MarshalMsg", "(*UsmSecurityParameters).InitSecurityKeys",
 		"(SnmpV3SecurityParameters).Copy",
 	},
@@ -49,7 +49,7 @@ var pdus = map[string]string{
 // sockets are the packages that may open one, and how.
 var sockets = map[string][]string{
 	"drivers/modbus": {"(*net.Dialer).DialContext", "crypto/tls.Client"},
-	"drivers/snmp":   {"net.ListenUDP"}, // for traps; gosnmp opens those that ask
+	"drivers/snmp":   {"net.ListenUDP", "(*net.Dialer).DialContext"}, // for traps, and to ask; gosnmp opens those of version 3
 	"drivers/sim":    {"net.Listen", "net.ListenPacket"},
 	"agent/influx":   {"(*net.Dialer).DialContext"},
 	"agent/webhook":  {"(*net.Dialer).DialContext"},

@@ -39,7 +39,7 @@ func newClient(a config.SNMPAddress, most int, timeout time.Duration) client {
 		most = hardMaxOIDs
 	}
 	return client{
-		link:   link{address: a, timeout: timeout, connect: (*gosnmp.GoSNMP).Connect},
+		link:   link{address: a, timeout: timeout, connect: connect},
 		most:   most,
 		width:  most,
 		noBulk: a.Version == "1",
@@ -74,16 +74,17 @@ func absent(t gosnmp.Asn1BER) bool {
 
 // probe asks for the uptime; any answer will do.
 func (c *client) probe(ctx context.Context) error {
-	_, err := c.send(ctx, gosnmp.GetRequest, []string{sysUpTime}, 0)
+	_, err := c.send(ctx, getOf([]string{sysUpTime}))
 	c.alive = err == nil
 	return err
 }
 
-// get asks for oids in one request, or in as many as it takes to get round the
-// agent's limits, and sets the answer of each. An error means that the device
+// get asks for the objects of a GET in one request, or in as many as it takes to
+// get round the agent's limits, and sets the answer of each. An error means that the device
 // does not answer.
-func (c *client) get(ctx context.Context, oids []string, out []answer) error {
-	resp, err := c.send(ctx, gosnmp.GetRequest, oids, 0)
+func (c *client) get(ctx context.Context, q *question, out []answer) error {
+	oids := q.oids
+	resp, err := c.send(ctx, q)
 	if err != nil {
 		if !c.tooMuch(ctx, err) {
 			return err
@@ -97,7 +98,7 @@ func (c *client) get(ctx context.Context, oids []string, out []answer) error {
 	}
 	c.alive = true
 	if resp.Error == gosnmp.NoError {
-		return c.match(ctx, oids, out, resp.Variables)
+		return c.match(ctx, q, out, resp.Variables)
 	}
 	if resp.Error == gosnmp.NoSuchName {
 		if guilty := int(resp.ErrorIndex) - 1; len(oids) == 1 {
@@ -114,7 +115,7 @@ func (c *client) get(ctx context.Context, oids []string, out []answer) error {
 		return c.halve(ctx, oids, out)
 	}
 	c.culprits++
-	out[0] = answer{failed: c.fault(gosnmp.GetRequest, oids, errors.New(statusText(resp.Error)))}
+	out[0] = answer{failed: c.fault(q, errors.New(statusText(resp.Error)))}
 	return nil
 }
 
@@ -130,10 +131,10 @@ func (c *client) tooMuch(ctx context.Context, err error) bool {
 // the agent takes no more at once.
 func (c *client) halve(ctx context.Context, oids []string, out []answer) error {
 	before, half := c.culprits, (len(oids)+1)/2
-	if err := c.get(ctx, oids[:half], out[:half]); err != nil {
+	if err := c.get(ctx, getOf(oids[:half]), out[:half]); err != nil {
 		return err
 	}
-	if err := c.get(ctx, oids[half:], out[half:]); err != nil {
+	if err := c.get(ctx, getOf(oids[half:]), out[half:]); err != nil {
 		return err
 	}
 	if c.culprits == before {
@@ -153,9 +154,10 @@ func (c *client) narrow(width int) {
 	}
 }
 
-// match finds the answer to each of oids, which is where it was asked unless
+// match finds the answer about each object, which is where it was asked unless
 // the agent is an odd one.
-func (c *client) match(ctx context.Context, oids []string, out []answer, said []gosnmp.SnmpPDU) error {
+func (c *client) match(ctx context.Context, q *question, out []answer, said []gosnmp.SnmpPDU) error {
+	oids := q.oids
 	ordered := len(said) == len(oids)
 	for i := 0; ordered && i < len(said); i++ {
 		out[i] = answer{pdu: said[i]}
@@ -178,7 +180,7 @@ func (c *client) match(ctx context.Context, oids []string, out []answer, said []
 		return nil
 	case found == 0:
 		c.culprits++
-		err := c.fault(gosnmp.GetRequest, oids, errors.New("the answer is about other objects"))
+		err := c.fault(q, errors.New("the answer is about other objects"))
 		for i := range out {
 			out[i] = answer{failed: err}
 		}
@@ -198,7 +200,7 @@ func (c *client) rest(ctx context.Context, oids []string, out []answer, wanted f
 		}
 	}
 	part := make([]answer, len(ask))
-	if err := c.get(ctx, ask, part); err != nil {
+	if err := c.get(ctx, getOf(ask), part); err != nil {
 		return err
 	}
 	for i, a := range part {

@@ -107,7 +107,7 @@ func (e evidence) ask(ctx context.Context, c *client, oids []string) error {
 	for len(oids) > 0 {
 		n := c.fits(oids, func(int) int { return 60 })
 		out := make([]answer, n)
-		if err := c.get(ctx, oids[:n], out); err != nil {
+		if err := c.get(ctx, getOf(oids[:n]), out); err != nil {
 			return err
 		}
 		for i, oid := range oids[:n] {
@@ -125,7 +125,7 @@ func (e evidence) ask(ctx context.Context, c *client, oids []string) error {
 func (e evidence) askBelow(ctx context.Context, c *client, oids []string) error {
 	for len(oids) > 0 {
 		n := c.fits(oids, func(int) int { return 60 })
-		resp, err := c.send(ctx, gosnmp.GetNextRequest, oids[:n], 0)
+		resp, err := c.send(ctx, &question{kind: gosnmp.GetNextRequest, oids: oids[:n]})
 		switch {
 		case err != nil:
 			if !c.tooMuch(ctx, err) {

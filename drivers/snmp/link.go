@@ -25,7 +25,8 @@ type link struct {
 	connect func(*gosnmp.GoSNMP) error // makes its socket
 	session *gosnmp.GoSNMP             // nil: to be made
 	tap     tap
-	sent    int // requests, retries left out
+	heard   []byte // room for an answer of version 1 or 2c
+	sent    int    // requests, retries left out
 
 	remote    net.Addr // the agent's address, as it was last looked up
 	anySource bool     // the next socket hears whoever answers
@@ -47,12 +48,12 @@ func (f *fault) Unwrap() error { return f.cause }
 // request that is not answered in half the timeout is sent once more, and the
 // answers to both are waited for until the timeout is over; answers to anything
 // older are dropped.
-func (l *link) send(ctx context.Context, kind gosnmp.PDUType, oids []string, repetitions int) (*gosnmp.SnmpPacket, error) {
+func (l *link) send(ctx context.Context, q *question) (*gosnmp.SnmpPacket, error) {
 	for again := false; ; again = true {
 		if err := l.open(ctx); err != nil {
-			return nil, l.fault(kind, oids, err)
+			return nil, l.fault(q, err)
 		}
-		answer, err := l.exchange(ctx, kind, oids, repetitions)
+		answer, err := l.exchange(ctx, q)
 		if err == nil && answer.PDUType == gosnmp.GetResponse {
 			return answer, nil
 		}
@@ -72,25 +73,28 @@ func (l *link) send(ctx context.Context, kind gosnmp.PDUType, oids []string, rep
 		default:
 			err = l.reported(report)
 		}
-		return nil, l.fault(kind, oids, err)
+		return nil, l.fault(q, err)
 	}
 }
 
-func (l *link) exchange(ctx context.Context, kind gosnmp.PDUType, oids []string, repetitions int) (*gosnmp.SnmpPacket, error) {
+func (l *link) exchange(ctx context.Context, q *question) (*gosnmp.SnmpPacket, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	l.sent++
-	l.session.Context = ctx
 	l.tap.begin(ctx)
 	defer l.tap.end()
-	switch kind {
+	if l.session.Version != gosnmp.Version3 {
+		return l.ask(ctx, q)
+	}
+	l.session.Context = ctx
+	switch q.kind {
 	case gosnmp.GetBulkRequest:
-		return l.session.GetBulk(oids, 0, uint32(repetitions))
+		return l.session.GetBulk(q.oids, 0, uint32(q.repetitions))
 	case gosnmp.GetNextRequest:
-		return l.session.GetNext(oids)
+		return l.session.GetNext(q.oids)
 	default:
-		return l.session.Get(oids)
+		return l.session.Get(q.oids)
 	}
 }
 
@@ -111,8 +115,8 @@ func (l *link) open(ctx context.Context) error {
 		Port:      uint16(port),
 		Transport: "udp",
 		Context:   ctx,
-		Timeout:   l.timeout / 2,
-		Retries:   1,
+		Timeout:   l.timeout / tries,
+		Retries:   tries - 1,
 		MaxOids:   hardMaxOIDs,
 	}
 	switch l.address.Version {
@@ -194,23 +198,23 @@ func plain(ctx context.Context, err error) error {
 }
 
 // fault names the question in front of what became of it.
-func (l *link) fault(kind gosnmp.PDUType, oids []string, err error) error {
+func (l *link) fault(q *question, err error) error {
 	verb := "get"
-	switch kind {
+	switch q.kind {
 	case gosnmp.GetNextRequest:
 		verb = "get next of"
 	case gosnmp.GetBulkRequest:
 		verb = "get bulk of"
 	}
 	more := ""
-	if n := len(oids) - 1; n > 0 {
+	if n := len(q.oids) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
 	what := err.Error()
 	if err == errTimeout {
 		what = fmt.Sprintf("timeout after %v", l.timeout)
 	}
-	return &fault{fmt.Sprintf("%s %s%s from %s: %s", verb, oids[0][1:], more, l.address.Address, what), err}
+	return &fault{fmt.Sprintf("%s %s%s from %s: %s", verb, q.oids[0][1:], more, l.address.Address, what), err}
 }
 
 // The counters that an agent names in a report, RFC 3414 section 5.

@@ -43,7 +43,7 @@ type left struct {
 
 // A request is the objects that one GET asks for.
 type request struct {
-	oids    []string // of objects
+	question
 	objects []*object
 	answers []answer // to be filled in, one for each
 }
@@ -342,7 +342,7 @@ func pack(cells []cell, alarms *alarmTable, c *client) (requests []request, answ
 	for at := 0; at < len(ask); {
 		n := c.fits(oids[at:], func(i int) int { return ask[at+i].size })
 		to := at + n
-		requests = append(requests, request{oids[at:to:to], ask[at:to:to], answers[at:to:to]})
+		requests = append(requests, request{*getOf(oids[at:to:to]), ask[at:to:to], answers[at:to:to]})
 		at = to
 	}
 	return requests, answers

@@ -136,7 +136,7 @@ func (s *Source) read(ctx context.Context, dst []agent.Reading) ([]agent.Reading
 	changed := false
 	for i := range s.requests {
 		r := &s.requests[i]
-		if err := s.client.get(ctx, r.oids, r.answers); err != nil {
+		if err := s.client.get(ctx, &r.question, r.answers); err != nil {
 			return dst, err
 		}
 		for j, o := range r.objects {

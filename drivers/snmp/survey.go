@@ -132,7 +132,7 @@ func (s *survey) step(ctx context.Context, c *client) error {
 			n = min(n, 8) // one request more for each that is missing
 		}
 		out := make([]answer, n)
-		if err := c.get(ctx, s.scalars[:n], out); err != nil {
+		if err := c.get(ctx, getOf(s.scalars[:n]), out); err != nil {
 			return err
 		}
 		for i, oid := range s.scalars[:n] {
@@ -163,7 +163,7 @@ func (s *survey) walk(ctx context.Context, c *client) error {
 	if !c.noBulk {
 		kind, rows = gosnmp.GetBulkRequest, max(min(s.bulk, c.width)/n, 1)
 	}
-	resp, err := c.send(ctx, kind, oids, rows)
+	resp, err := c.send(ctx, &question{kind: kind, oids: oids, repetitions: rows})
 	if err == nil {
 		c.alive = true
 	}
