@@ -42,7 +42,7 @@ func newPages(files fs.FS) *pages {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// serve answers with a page or with one of the files that pages need, these
+// serve answers with a page, which is page.html with its name for PAGE, or with one of the files that pages need, these
 // below /assets/VERSION/.
 func (p *pages) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -64,15 +64,15 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request) {
 		p.handler.ServeHTTP(w, r)
 		return
 	}
-	page := "wall.html"
+	page := "wall"
 	if r.URL.Path != "/" {
-		page = "desk.html"
+		page = "desk"
 	}
-	text, err := fs.ReadFile(p.files, page)
+	text, err := fs.ReadFile(p.files, "page.html")
 	if err != nil {
 		http.NotFound(w, r)
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	w.Write([]byte(strings.ReplaceAll(string(text), "VERSION", p.version)))
+	strings.NewReplacer("VERSION", p.version, "PAGE", page).WriteString(w, string(text))
 }

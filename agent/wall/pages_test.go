@@ -12,12 +12,12 @@ import (
 
 func TestPages(t *testing.T) {
 	files := fstest.MapFS{
-		"wall.html": {Data: []byte("<!doctype html>wall /assets/VERSION/wall.js")}, "desk.html": {Data: []byte("<!doctype html>desk")}, "wall.js": {Data: []byte("1")},
+		"page.html": {Data: []byte("<!doctype html>/assets/VERSION/PAGE.js")}, "wall.js": {Data: []byte("1")},
 	}
 	s := serve(t, Options{Files: files})
 	version := s.pages.version
 	for path, want := range map[string]string{
-		"/": "wall /assets/" + version + "/wall.js", "/desk": "desk", "/desk/ups-a": "desk", "/assets/" + version + "/wall.js": "1", "/assets/other/wall.js": "1",
+		"/": ">/assets/" + version + "/wall.js", "/desk": ">/assets/" + version + "/desk.js", "/desk/ups-a": "/desk.js", "/assets/" + version + "/wall.js": "1", "/assets/other/wall.js": "1",
 	} {
 		resp, err := http.Get("http://" + s.Addr() + path)
 		if err != nil {
@@ -36,7 +36,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: Cache-Control %s", path, cache)
 		}
 	}
-	for _, path := range []string{"/nothing", "/desk/ups-a/more", "/assets/" + version + "/", "/assets/" + version + "/wall.html", "/assets/" + version + "/../../server.go", "/wall.html"} {
+	for _, path := range []string{"/nothing", "/desk/ups-a/more", "/assets/" + version + "/", "/assets/" + version + "/page.html", "/assets/" + version + "/../../server.go", "/page.html"} {
 		if code, text := get(t, s, path, nil); code == http.StatusOK {
 			t.Errorf("%s: %s", path, text)
 		}

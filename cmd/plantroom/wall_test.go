@@ -844,7 +844,7 @@ func TestWallOfALargeSite(t *testing.T) {
 // is shown in full, and a reading's last hour as a chart.
 func TestDesk(t *testing.T) {
 	t.Parallel()
-	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "10", "--every", "200ms")
+	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "4", "--every", "200ms")
 	out.await(t, "all 19 devices are up", 20*time.Second)
 	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
 	p := browser.Start(t).Open(t, base+"/desk?lang=en", 1600, 1000)
