@@ -457,6 +457,13 @@ func FuzzProfile(f *testing.F) {
 				}
 			}
 		}
+		if p.SNMP != nil {
+			for _, point := range p.SNMP.Points {
+				if a := point.Alarm; a != nil && (a.Column == "" || a.Count == "" || point.Metric == nil) {
+					t.Errorf("alarm %+v of %+v", a, point)
+				}
+			}
+		}
 	})
 }
 

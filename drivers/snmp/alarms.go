@@ -121,9 +121,9 @@ func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.R
 		s.soon()
 		return t.fail(dst, t.failed), nil
 	}
-	t.note(walk)
+	seen := t.note(walk)
 	clear, why := alarmClear, ""
-	if n := t.counted(); n > 0 && len(walk.rows[dotted(t.rows.Table)]) == 0 {
+	if n := t.counted(); n > 0 && seen == 0 {
 		clear, why = 0, fmt.Sprintf("%g rows counted", n) // it keeps no table, or the alarm is coming or going
 	}
 	for i := range t.alarms {
@@ -150,17 +150,23 @@ func (t *alarmTable) counted() float64 {
 	return n
 }
 
-// note takes over which alarms a walk has seen. A row with an alarm that is
-// not in the list is not lost: then the one that stands for all others is active.
-func (t *alarmTable) note(walk *survey) {
+// note takes over which alarms a walk has seen, and in how many rows, those that
+// do not count among them. A row with an alarm that is not in the list is not
+// lost: then the one that stands for all others is active.
+func (t *alarmTable) note(walk *survey) (seen int) {
 	for i := range t.alarms {
 		t.alarms[i].active, t.alarms[i].others = false, nil
 	}
 	for _, row := range walk.rows[dotted(t.rows.Table)] {
+		v := walk.beside(t.rows.Table, row)
+		if v == nil {
+			continue
+		}
+		seen++
 		if !holds(t.rows.Where, walk, row, true) {
 			continue
 		}
-		said := text(walk.beside(t.rows.Table, row))
+		said := text(v)
 		i, listed := t.find(said)
 		if i < 0 {
 			continue
@@ -171,6 +177,7 @@ func (t *alarmTable) note(walk *survey) {
 			a.others = append(a.others, said)
 		}
 	}
+	return seen
 }
 
 // find returns where the alarm with an OID is: the one in the list that has

@@ -106,6 +106,8 @@ func TestAlarmsOnlyCounted(t *testing.T) {
 	want(t, poll(t, src), "count=2", "bad=unknown (2 rows counted)", "battery=unknown (2 rows counted)", "other=unknown (2 rows counted)")
 	mib.set(alarmColumn+".1", oidValue(wellKnown+"2"))
 	want(t, poll(t, src), "count=2", "bad=clear", "battery=active", "other=clear")
+	mib.set(alarmColumn+".1", gosnmp.SnmpPDU{Type: gosnmp.Null}) // which is no alarm
+	want(t, poll(t, src), "count=2", "bad=unknown (2 rows counted)", "battery=unknown (2 rows counted)", "other=unknown (2 rows counted)")
 	mib.set(alarmColumn+".1", nil)
 	mib.set(alarmCount, uint32(0))
 	want(t, poll(t, src), "count=0", "bad=clear", "battery=clear", "other=clear")

@@ -3,6 +3,7 @@ package snmp
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -162,6 +163,8 @@ func FuzzAnswer(f *testing.F) {
 		Variables: []gosnmp.SnmpPDU{{Name: ".1.3.6.1.4.1.9.1.0", Type: gosnmp.OctetString, Value: "12.5"}}})
 	f.Add(good)
 	f.Add([]byte("30"))
+	f.Add(encode(&gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, Variables: []gosnmp.SnmpPDU{
+		{Name: ".1.3.6.1.4.1.9.1.7", Type: gosnmp.ObjectIdentifier, Value: ".1.3.6.1.4.1.9.3.4"}, {Name: ".1.3.6.1.4.1.9.1.8", Type: gosnmp.Integer, Value: 1}, {Name: ".1.3.6.1.4.1.9.1.9", Type: gosnmp.Null}}}))
 	decoder := &gosnmp.GoSNMP{Version: gosnmp.Version2c}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tap := tap{last: b}
@@ -179,6 +182,17 @@ func FuzzAnswer(f *testing.F) {
 			if len(s.columns) > 0 {
 				s.visit(s.columns[0], &p.Variables[i])
 			}
+		}
+		table := alarmTable{rows: rows("v", "1.3.6.1.4.1.9.1", ""), alarms: make([]alarm, 2), listed: map[string]int{"1.3.6.1.4.1.9.3": 0, "": 1}}
+		seen := table.note(s)
+		if said := table.alarms[0].others; said != nil {
+			t.Errorf("an alarm with a name says %q", said)
+		}
+		if a := table.alarms[1]; !a.active && len(a.others) > 0 || slices.Contains(a.others, "") {
+			t.Errorf("%+v", a)
+		}
+		if any := table.alarms[0].active || table.alarms[1].active; any != (seen > 0) {
+			t.Errorf("active is %v with %d of the rows %v", any, seen, s.rows)
 		}
 		for _, c := range plan(nil, []config.SNMPPoint{rows("v", "1.3.6.1.4.1.9.1", "{index}")}, s, nil) {
 			w := c.ways[0]
