@@ -42,7 +42,8 @@
 //     it reads unused registers, until it is known what the device does not have.
 //     That is left out and reported once. It is asked for again when the device
 //     comes back over a new connection, or after an hour.
-//   - Exception 1 leaves out the whole address space in the same way. Exceptions
+//   - Exception 1 leaves out the whole address space in the same way, or, where
+//     the device has answered anything in it, is a refusal as 2 and 3. Exceptions
 //     0x0A and 0x0B come from a gateway and mean that the device is silent. All
 //     others (busy, failure) make the values of that read Bad.
 //   - Of several points with the same metric and channel the first that gives a

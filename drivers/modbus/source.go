@@ -40,6 +40,7 @@ type Source struct {
 	refused  bool      // something is left out or read apart
 	learnt   time.Time // when that was found
 	line     int       // the wire's connection at that time
+	heard    [5]bool   // by address space: it has answered something there
 	failed   bool      // the last poll got no answer
 	reported map[spanKey]bool
 	culprits []*span // found in this poll
@@ -237,8 +238,16 @@ func (s *Source) ask(ctx context.Context) error {
 		lost     error      // why the rest is not tried
 		lastMiss *batch     // the last read without an answer
 		parts    [][]*batch // instead of the batches that were refused; nil when none was
-		gone     config.Space
+		doubted  []int      // the batches of which it may not know the function
+		without  bool       // there is an address space that it does not have
 	)
+	halve := func(at int, why error) {
+		if parts == nil {
+			parts = make([][]*batch, len(s.batches))
+		}
+		h := s.halve(ctx, s.batches[at], why)
+		parts[at], lost = h.join(s.batches[at]), h.err
+	}
 	for i := range s.batches {
 		at := (s.first + i) % len(s.batches)
 		b := s.batches[at]
@@ -249,27 +258,19 @@ func (s *Source) ask(ctx context.Context) error {
 		case b.rest > 0:
 			b.rest--
 			continue // its spans keep the error
-		case b.space == gone:
-			continue
 		}
 		err := s.read(ctx, b)
-		if refused(err) {
-			answered = true
-			if parts == nil {
-				parts = make([][]*batch, len(s.batches))
-			}
-			h := s.halve(ctx, b, err)
-			parts[at], lost = h.join(b), h.err
-			continue
-		}
 		switch {
 		case err == nil:
 			answered = true
 			b.misses = 0
+		case s.refuses(b.space, err):
+			answered = true
+			halve(at, err)
 		case unknownFunction(err):
 			answered = true
-			gone = b.space
-			s.lose(b.space, err)
+			doubted = append(doubted, at)
+			b.fail(err)
 		case !unanswered(err):
 			answered = true
 			b.fail(err)
@@ -291,18 +292,39 @@ func (s *Source) ask(ctx context.Context) error {
 			b.fail(err)
 		}
 	}
+	for _, at := range doubted {
+		b := s.batches[at]
+		switch why := b.spans[0].err; {
+		case lost != nil:
+		case s.heard[b.space]:
+			halve(at, why)
+		default:
+			without = true
+			s.lose(b.space, why)
+		}
+	}
 	if parts != nil {
 		s.replace(parts)
 	}
-	if gone != 0 {
+	if without {
 		s.batches, s.first = prune(s.batches, s.limits), 0
 	}
 	return nil
 }
 
+// refuses reports whether err is the device's word that it does not have all
+// that was asked for in an address space. Some say that they do not know the
+// function, and mean the registers: GenComm has it so for those that it reserves.
+func (s *Source) refuses(space config.Space, err error) bool {
+	return refused(err) || s.heard[space] && unknownFunction(err)
+}
+
 // read sends one read and fills the batch's spans.
 func (s *Source) read(ctx context.Context, b *batch) error {
 	data, err := s.wire.read(ctx, s.unit, s.timeout, b.space, b.address, b.n)
+	if err == nil || refused(err) {
+		s.heard[b.space] = true
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", describe(b.space, b.address, b.n), err)
 	}
@@ -413,7 +435,7 @@ func (s *Source) halve(ctx context.Context, b *batch, why error) halves {
 func (s *Source) part(ctx context.Context, b *batch) halves {
 	err := s.read(ctx, b)
 	switch {
-	case refused(err):
+	case s.refuses(b.space, err):
 		return s.halve(ctx, b, err)
 	case unanswered(err):
 		b.fail(err)

@@ -219,10 +219,43 @@ func TestUnknownFunctionLeavesTheSpaceOut(t *testing.T) {
 			points = append(points, p)
 		}
 		s, log := newTestSource(t, b, profileOf(append(points, word(0, "L1"))...))
-		poll(t, s, b, []string{"voltage/L1=230"}, []string{"holding 0x0000", "input 0x0000"})
+		poll(t, s, b, []string{"voltage/L1=230"}, []string{"holding 0x0000", "input 0x0000", "input 0x01F4"})
 		poll(t, s, b, []string{"voltage/L1=230"}, []string{"holding 0x0000"})
 		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "input 0x0000 voltage input 0, input 0x01F4 voltage input 500") {
 			t.Errorf("log\n%s", log)
+		}
+	})
+}
+
+// TestReservedRegistersAreAnUnknownFunction: exception 1 of a device that knows
+// the function, whether it showed that before or later, is about registers.
+func TestReservedRegistersAreAnUnknownFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, reserved := range []int{0, 101, 200} {
+			b := newBank()
+			var points []config.ModbusPoint
+			var want []string
+			for _, a := range []int{0, 1, 100, 101, 102, 200} {
+				b.set(a, uint16(a))
+				points = append(points, word(a, fmt.Sprint(a)))
+				if a != reserved {
+					want = append(want, fmt.Sprintf("voltage/%d=%d", a, a))
+				}
+			}
+			b.special = func(q question) bool {
+				covers := q.address <= reserved && reserved < q.address+q.quantity
+				if covers {
+					q.refuse(illegalFunction)
+				}
+				return covers
+			}
+			s, log := newTestSource(t, b, profileOf(points...))
+			for range 3 {
+				poll(t, s, b, want, nil)
+			}
+			if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), fmt.Sprintf(`left_out="holding 0x%04X voltage %d"`, reserved, reserved)) {
+				t.Errorf("log\n%s", log)
+			}
 		}
 	})
 }
