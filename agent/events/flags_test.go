@@ -69,4 +69,14 @@ func TestAbnormalCondition(t *testing.T) {
 		"1..3 warning UPS reports: abnormal condition",
 		"3..5 warning UPS reports: fan failure",
 	)
+	// And where the device names it only by a number.
+	p = newPlant(t, Options{}, nil)
+	p.now("cooler", "x_alarm=active x_alarm_general_alarm=clear x_other_alarm=clear")
+	p.now("cooler", "x_alarm=active x_alarm_general_alarm=clear x_other_alarm=active:1.3.6.7")
+	p.now("cooler", "x_alarm=active x_alarm_general_alarm=active x_other_alarm=active:1.3.6.7")
+	p.now("cooler", "x_alarm=clear x_alarm_general_alarm=clear x_other_alarm=clear")
+	p.want(
+		"0..1 warning Cooler reports: alarm",
+		"1..3 warning Cooler reports: other alarm (1.3.6.7)",
+	)
 }

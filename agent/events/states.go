@@ -202,6 +202,8 @@ var summaries = map[string][]string{
 	"x_electrical_trip": {"electrical_trip", "controlled_shutdown"},
 
 	"x_alarm_abnormal_condition": {"active"},
+	"x_alarm_general_alarm":      {"active"},
+	"x_alarm":                    {"active"},
 }
 
 // Words in the names of such states that make it more than a warning.

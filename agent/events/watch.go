@@ -538,7 +538,8 @@ func (e *Engine) sum(c *cell, at time.Time) {
 	code := int(c.value)
 	if code > 0 && code < len(c.rules) && c.rules[code] != nil {
 		for _, other := range c.device.byName {
-			if other != c && other.event != nil && strings.HasPrefix(other.point.Metric.Name, "x_alarm_") &&
+			name := other.point.Metric.Name
+			if other != c && other.event != nil && (strings.HasPrefix(name, "x_alarm_") || name == "x_other_alarm") &&
 				slices.ContainsFunc(summaries[c.point.Metric.Name], func(w string) bool { return ruleHas(other.rule, w) }) {
 				if clear, ok := c.point.Metric.Code("clear"); ok {
 					code = clear

@@ -177,7 +177,11 @@ var czech = map[string]string{
 	"transfers locked out": "přepínání je blokováno, bylo příliš časté", "unbalanced load": "nesymetrická zátěž",
 	"undercurrent": "malý proud", "unit communication lost": "ztráta spojení s jednotkou", "unit on": "jednotka běží", "unit off": "jednotka je vypnutá", "unit on standby": "jednotka v pohotovosti",
 	"on inverter": "provoz přes střídač", "battery charging": "baterie se nabíjí", "eco mode": "režim ECO",
-	"unit disabled": "jednotka je zakázaná",
+	"unit disabled":           "jednotka je zakázaná",
+	"battery temperature bad": "teplota baterie mimo meze", "battery room": "alarm z bateriovny", "generator alarm": "alarm generátoru",
+	"charger": "nabíječ", "bypass fault": "porucha bypassu", "bypass": "bypass", "wrong configuration": "chybná konfigurace",
+	"internal fault": "vnitřní porucha", "optional board failure": "porucha přídavné desky", "external 3": "externí alarm 3",
+	"external 4":    "externí alarm 4",
 	"unit shutdown": "jednotka je odstavená", "valve failure": "porucha ventilu",
 
 	"air flap": "uzavřená vzduchová klapka", "auto voltage sense fail": "nerozpoznaná napěťová soustava",
