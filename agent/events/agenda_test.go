@@ -89,14 +89,15 @@ func TestAgenda(t *testing.T) {
 	}
 	p.dead(3)
 	p.wantAgenda("the mains are cut", "running monthly Monthly since 1s by schedule, 20 s since -", monthly, weekly, firewall)
+	p.now("gen", "status=running mode=auto output_power=0")
 	carried(8)
-	p.wantAgenda("the generator carries", "running monthly Monthly since 1s by schedule, 20 s since 4s", monthly, weekly, firewall)
+	p.wantAgenda("the generator carries", "running monthly Monthly since 1s by schedule, 20 s since 5s", monthly, weekly, firewall)
 	if _, err := p.e.NoteTest("", "Petr", "the second breaker was stiff", false); err != nil {
 		t.Error(err)
 	}
 	p.open(Options{Dir: dir})
 	carried(16)
-	p.wantAgenda("after a kill", "running monthly Monthly since 1s by schedule, 20 s since 4s, Petr: the second breaker was stiff", monthly, weekly, firewall)
+	p.wantAgenda("after a kill", "running monthly Monthly since 1s by schedule, 20 s since 5s, Petr: the second breaker was stiff", monthly, weekly, firewall)
 	p.well(70)
 	p.e.Flush()
 	p.wantAgenda("made", weekly, firewall, december, "last monthly passed 1s: Monthly: passed")
@@ -107,7 +108,7 @@ func TestAgenda(t *testing.T) {
 	p.at = 24 * time.Hour
 	p.well(1)
 	p.wantAgenda("the firewall failed", "weekly start false gen: 12. 11. 05:00, 12. 11. 06:00, 12. 11. 07:00", december, "firewall manual - : 1. 12. 00:00, 1. 12. 00:00, 1. 1. 00:00",
-		"last weekly missed -: Weekly was due and was not made", "last firewall failed 97s: Firewall: failed", "last monthly passed 1s: Monthly: passed")
+		"last weekly missed -: Weekly was due and was not made", "last firewall failed 98s: Firewall: failed", "last monthly passed 1s: Monthly: passed")
 	was := p.agenda()
 	p.e.Flush()
 	p.open(Options{Dir: dir})
@@ -134,6 +135,29 @@ func TestAgenda(t *testing.T) {
 	if diff := cmp.Diff(append(was[:3:3], append([]string{"last  passed 86401s: By hand: passed"}, was[3:]...)...), p.agenda()); diff != "" {
 		t.Errorf("by hand: (-want +got)\n%s", diff)
 	}
+}
+
+// TestRunOfItsOwnGenerator: what a generator elsewhere does is nothing to a test.
+func TestRunOfItsOwnGenerator(t *testing.T) {
+	p := newPlant(t, Options{}, func(s *Setup) {
+		feeds := []agent.Feed{{To: "ups-2"}}
+		s.Devices = append(s.Devices, &agent.Device{ID: "gen-2", Name: "Other generator", Class: "generator", Every: time.Second, Feeds: feeds})
+		s.Nodes = append(s.Nodes, Node{"gen-2", "generator", feeds})
+		start := hourly("start", Start, "")
+		start.Run = 5 * time.Minute
+		s.Tests = []Plan{start}
+	})
+	p.at = -2 * time.Hour
+	p.well(1)
+	for range 20 {
+		p.now("gen-2", "status=running mode=auto output_power=0")
+	}
+	p.at = 0
+	for range 20 {
+		p.say("gen-2", "status=running mode=auto output_power=0")
+		p.now("gen", "status=running mode=auto output_power=0")
+	}
+	p.wantAgenda("both run", "running start Test start since 0s by schedule, 300 s since 0s", "start start false : 4. 11. 07:00, 4. 11. 08:00, 4. 11. 09:00")
 }
 
 // TestUpcomingIsWhatIsMissed: the date that is shown as the next one, of any
