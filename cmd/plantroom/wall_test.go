@@ -871,9 +871,9 @@ func TestDesk(t *testing.T) {
 		t.Errorf("no event is acknowledged by Jana: %+v", acked)
 	}
 	p.Go(base + "/desk/ups-a?lang=en")
-	p.Until("all readings of UPS A", `document.querySelectorAll('.all tbody tr').length > 30`)
+	p.Until("all readings of UPS A", `document.querySelectorAll('.all tr[data-key]').length > 30`)
 	api := browser.Eval[map[string]any](p, `fetch('/api/v1/device/ups-a').then((r) => r.json())`)
-	if rows, readings := browser.Eval[int](p, `document.querySelectorAll('.all tbody tr').length`), api["readings"].([]any); rows != len(readings) {
+	if rows, readings := browser.Eval[int](p, `document.querySelectorAll('.all tr[data-key]').length`), api["readings"].([]any); rows != len(readings) {
 		t.Errorf("%d rows for %d readings", rows, len(readings))
 	}
 	browser.Eval[bool](p, `(document.querySelector('[data-key="battery_charge/"] button').click(), true)`)
@@ -882,6 +882,18 @@ func TestDesk(t *testing.T) {
 	p.Until("the chart of the day", `document.querySelector('dialog button[aria-pressed=true]').textContent === 'day' && document.querySelector('dialog .uplot canvas')`)
 	p.Shoot("chart", false)
 	browser.Eval[bool](p, `(document.querySelector('dialog').close(), true)`)
+	// It has many alarms: those that are clear are one line until somebody asks for them.
+	p.Until("the alarms of UPS A", `document.querySelectorAll('.alarmrows tr.calm').length > 20`)
+	const calm = `(() => {
+		const all = document.querySelectorAll('.alarmrows tr.calm').length, seen = [...document.querySelectorAll('.alarmrows tr.calm')].filter((r) => r.checkVisibility()).length;
+		return [document.querySelector('.alarmsum').textContent.replace(all, 'N'), seen === 0 ? 'none' : seen === all ? 'all' : 'some'].join(' ');
+	})()`
+	for _, want := range []string{"alarmsN clearshow none", "alarmsN clearhide all", "alarmsN clearshow none"} {
+		if got := browser.Eval[string](p, calm); got != want {
+			t.Errorf("the desk says %q of the alarms of UPS A, not %q", got, want)
+		}
+		browser.Eval[bool](p, `(document.querySelector('.alarmsum button').click(), true)`)
+	}
 	p.Go(base + "/desk/no-such?lang=en")
 	p.Until("that there is no such device", `document.querySelector('.gone') && !document.querySelector('.gone').hidden`)
 	p.Forgive("404 (Not Found)")

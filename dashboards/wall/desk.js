@@ -4,7 +4,7 @@
 // ?lang= as on the wall.
 import { state, on, now, time, clockText, dayText, sameDay } from './live.js';
 import { h, mark, setMark, setText, setClass, ageText, parts, Value, reading, total, all, value, freshness } from './show.js';
-import { t, words, keep, metricName, unitOf, className } from './words.js';
+import { t, words, keep, metricName, unitOf, className, stateWord } from './words.js';
 import { frame } from './frame.js';
 import { Spark, openChart } from './trend.js';
 import { Next } from './next.js';
@@ -170,12 +170,29 @@ function ackForm(e, told) {
   } }, by, ' ', h('button.button', { type: 'submit' }, t('acknowledge')));
 }
 
+// alarmRows is for the alarms that a device tells one by one, of which some have
+// a hundred: those that are clear are one line until somebody asks for them.
+function alarmRows() {
+  const number = h('td.value'), all = h('tbody.alarmrows');
+  const more = h('button.link', { type: 'button', onclick: () => { all.classList.toggle('open'); count(); } });
+  const sum = h('tbody', { hidden: true }, h('tr.alarmsum', h('th', { scope: 'row' }, t('alarms')), h('td'), number, h('td', more), h('td')));
+  const has = (r) => /(^|\.)x_alarm_/.test(r.metric);
+  const count = () => {
+    const open = all.classList.contains('open'), calm = all.querySelectorAll('.calm').length;
+    sum.hidden = calm === 0;
+    setText(number, `${calm} ${stateWord('clear')}`);
+    setText(more, t(open ? 'hide' : 'show'));
+    more.setAttribute('aria-expanded', String(open));
+  };
+  return { all, parts: [sum, all], has, count };
+}
+
 function one(id) {
-  const title = h('h2.device', id), facts = h('dl.facts'), body = h('tbody'), sign = mark('unknown'), word = h('span.stateword');
+  const title = h('h2.device', id), facts = h('dl.facts'), body = h('tbody'), alarms = alarmRows(), sign = mark('unknown'), word = h('span.stateword');
   const gone = h('p.gone', { hidden: true }, t('there is no such device'));
   main.append(h('section', h('div.tools', h('a.button', { href: keep('/desk') }, '← ' + t('all devices')), h('span.grow'), h('button.button.print', { type: 'button', onclick: () => print() }, t('print'))),
     h('div.title', sign, title, word), facts, gone,
-    h('table.all', h('thead', h('tr', ...['reading', 'channel', 'value', 'quality', 'last hour'].map((x) => h('th', { scope: 'col' }, t(x))))), body)));
+    h('table.all', h('thead', h('tr', ...['reading', 'channel', 'value', 'quality', 'last hour'].map((x) => h('th', { scope: 'col' }, t(x))))), ...alarms.parts, body)));
   const rows = new Map();
   let busy = false, again = false;
 
@@ -214,17 +231,19 @@ function one(id) {
       if (!row) {
         row = { value: new Value(r.unit, r.metric), quality: h('td.quality') };
         const choices = () => d.readings.filter((x) => x.trend).map((x) => [x.metric, x.channel ?? '']);
-        const name = metricName(r.metric);
+        const name = metricName(r.metric.replace('x_alarm_', 'x_'));
         row.el = h('tr', { 'data-key': key, title: r.doc }, h('th', { scope: 'row' }, r.trend ? h('button.link', { type: 'button', onclick: () => openChart(d, r.metric, r.channel ?? '', choices()) }, name) : name),
           h('td', r.channel ? r.channel + (r.channel_name && r.channel_name !== r.channel ? ` · ${r.channel_name}` : '') : ''), h('td.value', row.value.el), row.quality, h('td.sparkcell', r.trend && r.unit !== '' ? new Spark(d.id, r.metric, r.channel ?? '').el : null));
         rows.set(key, row);
-        body.append(row.el);
+        (alarms.has(r) ? alarms.all : body).append(row.el);
       }
       row.value.set({ value: r.state ?? r.value, quality: r.quality, why: r.why }, time(d.polled), d.every_seconds * 1000);
       setText(row.quality, r.quality === 'good' ? (r.raw ? `${t('device says')} ${r.raw}` : '') : `${t(r.quality)}: ${r.why ?? ''}`);
       row.quality.className = 'quality q-' + r.quality;
+      row.el.classList.toggle('calm', alarms.has(r) && r.quality === 'good' && r.state === 'clear');
     }
     for (const [key, row] of rows) if (!seen.has(key)) { row.el.remove(); rows.delete(key); }
+    alarms.count();
   };
   let polled = NaN;
   on('change', () => {

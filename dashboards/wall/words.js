@@ -36,7 +36,7 @@ const cs = {
   'next tests': 'příští zkoušky', 'today': 'dnes', 'tomorrow': 'zítra', 'by': 'do', 'from day': 'od', 'due now, until': 'má proběhnout do', 'running since': 'probíhá od', 'ends when all is well': 'skončí, až bude vše v pořádku',
   'under load': 'pod zátěží', 'without load': 'bez zátěže', 'transfer': 'přepnutí', 'battery test': 'test baterie', 'manual': 'ručně',
   'last passed': 'naposledy vyhověla', 'last failed': 'naposledy nevyhověla', 'last missed': 'neprovedena',
-  'it was not acknowledged': 'nepotvrdilo se', 'lasts': 'trvá', 'device says': 'zařízení hlásí',
+  'alarms': 'poplachy', 'show': 'zobrazit', 'hide': 'skrýt', 'it was not acknowledged': 'nepotvrdilo se', 'lasts': 'trvá', 'device says': 'zařízení hlásí',
 };
 const en = { bad: 'not read', 'from day': 'from', 'manual': 'by hand', 'last missed': 'missed' };
 export const t = (key) => (lang === 'cs' ? cs : en)[key] ?? key;
