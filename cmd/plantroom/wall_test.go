@@ -937,7 +937,7 @@ func TestPagesSayWhatComesNext(t *testing.T) {
 	now := time.Now()
 	noon := time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, time.Local)
 	days := func(n int) time.Time { return noon.AddDate(0, 0, n) }
-	midnight := func(n int) time.Time { return noon.AddDate(0, 0, n).Add(-12 * time.Hour) }
+	midnight := func(n int) time.Time { return time.Date(now.Year(), now.Month(), now.Day()+n, 0, 0, 0, 0, time.Local) }
 	date := func(when time.Time) string {
 		if text := when.Format("2. 1."); when.Year() == now.Year() {
 			return text
@@ -989,7 +989,7 @@ func TestPagesSayWhatComesNext(t *testing.T) {
 	mu.Unlock()
 	clock := func(when time.Time) string { return when.Format("15:04") }
 	day := func(when time.Time) string {
-		if midnight(0).Equal(when.Truncate(24 * time.Hour)) {
+		if when.Format(time.DateOnly) == now.Format(time.DateOnly) {
 			return "today"
 		}
 		return date(when)
