@@ -242,7 +242,7 @@ func TestModbusSecurity(t *testing.T) {
 		{"somebody whom the server does not know", link("ca.pem", "other", ""), false, "connection lost"},
 		{"no TLS", config.ModbusLink{TCP: address}, false, "connection lost"},
 	} {
-		s := NewSource(testDevice, NewWire(c.link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
+		s := NewSource(testDevice, NewWire(c.link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 10*time.Second)
 		_, err := s.Poll(t.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, agent.ErrUnreachable) != c.dead {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
@@ -252,7 +252,7 @@ func TestModbusSecurity(t *testing.T) {
 
 	// A silent unit, the end of the server, and its return.
 	w := NewWire(link("ca.pem", "client", ""), slog.New(slog.DiscardHandler))
-	s, silent := NewSource(testDevice, w, 3, peerProfile(), 2*time.Second), NewSource(testDevice, w, 9, peerProfile(), 100*time.Millisecond)
+	s, silent := NewSource(testDevice, w, 3, peerProfile(), 10*time.Second), NewSource(testDevice, w, 9, peerProfile(), 100*time.Millisecond)
 	defer s.Close()
 	defer silent.Close()
 	good := func() {
@@ -290,7 +290,7 @@ func TestModbusSecurityOverABadNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: proxy.Addr, TLS: secure}, slog.New(slog.DiscardHandler)), 3, peerProfile(), 500*time.Millisecond)
+	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: proxy.Addr, TLS: secure}, slog.New(slog.DiscardHandler)), 3, peerProfile(), time.Second)
 	defer s.Close()
 	good := func() bool {
 		rs, err := s.Poll(t.Context(), nil)
