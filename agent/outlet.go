@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -44,24 +42,6 @@ func (e *WaitError) Error() string { return fmt.Sprintf("%v (for %v)", e.Err, e.
 
 // Unwrap returns why the far side wants nothing.
 func (e *WaitError) Unwrap() error { return e.Err }
-
-// RetryAfter returns for how long an HTTP server wants nothing, by its headers
-// Retry-After and Date: in seconds, or until a time on its own clock. It is 0
-// or less where they do not say.
-func RetryAfter(after, date string) time.Duration {
-	if seconds, err := strconv.Atoi(after); err == nil {
-		return time.Duration(min(seconds, 1<<30)) * time.Second
-	}
-	until, err := http.ParseTime(after)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(date)
-	if err != nil {
-		now = time.Now()
-	}
-	return until.Sub(now)
-}
 
 // A Queue keeps blocks between the polls and a sink, in order. One goroutine
 // reads; any number write.

@@ -3,7 +3,6 @@ package config
 import (
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,27 +263,4 @@ func (k kind) schema() []any {
 		return []any{object{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`}, secret}
 	}
 	return []any{object{"type": []string{"string", "number", "boolean"}}}
-}
-
-// unseen returns the places of which the example does not show what can stand
-// there, and those that it does not explain.
-func (f *form) unseen(path string) (places []string) {
-	if f.keys == nil && f.any == nil && f.item == nil && f.kinds == nil {
-		places = append(places, fmt.Sprintf("%s is not in it", path))
-	}
-	for key, value := range f.keys {
-		at := strings.TrimPrefix(path+"."+key, ".")
-		places = append(places, value.unseen(at)...)
-		if value.doc == "" {
-			places = append(places, fmt.Sprintf("%s has no comment", at))
-		}
-	}
-	if f.any != nil {
-		places = append(places, f.any.unseen(path+".*")...)
-	}
-	if f.item != nil {
-		places = append(places, f.item.unseen(path+"[]")...)
-	}
-	slices.Sort(places)
-	return places
 }

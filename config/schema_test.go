@@ -7,10 +7,12 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +70,29 @@ func keyed(v any) any {
 		}
 	}
 	return v
+}
+
+// unseen returns the places of which the example does not show what can stand
+// there, and those that it does not explain.
+func (f *form) unseen(path string) (places []string) {
+	if f.keys == nil && f.any == nil && f.item == nil && f.kinds == nil {
+		places = append(places, fmt.Sprintf("%s is not in it", path))
+	}
+	for key, value := range f.keys {
+		at := strings.TrimPrefix(path+"."+key, ".")
+		places = append(places, value.unseen(at)...)
+		if value.doc == "" {
+			places = append(places, fmt.Sprintf("%s has no comment", at))
+		}
+	}
+	if f.any != nil {
+		places = append(places, f.any.unseen(path+".*")...)
+	}
+	if f.item != nil {
+		places = append(places, f.item.unseen(path+"[]")...)
+	}
+	slices.Sort(places)
+	return places
 }
 
 // TestExamplesHaveEverything: the examples show and explain every key that the

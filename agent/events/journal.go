@@ -3,7 +3,6 @@ package events
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -133,41 +132,6 @@ func readJournal(path string, f func(entry)) (damaged int, err error) {
 			f(e)
 		}
 	})
-}
-
-// Read returns the events in a folder that were there between two times, as
-// they have become, by their ids; a zero time is no bound.
-func Read(dir string, since, until time.Time) ([]agent.Event, error) {
-	names, err := journals(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	// An event stands in the file of the month in which it began, and in each
-	// later one in which it changed or lasted on.
-	last := map[string]agent.Event{}
-	for _, name := range names {
-		if month := strings.TrimSuffix(name, journalSuffix); !since.IsZero() && month < since.UTC().Format("2006-01") {
-			continue
-		}
-		if _, err := readJournal(filepath.Join(dir, name), func(e entry) {
-			if e.Event != nil {
-				last[e.Event.ID] = *e.Event
-			}
-		}); err != nil {
-			return nil, err
-		}
-	}
-	var all []agent.Event
-	for _, ev := range last {
-		if (since.IsZero() || ev.Active() || !ev.Ended.Before(since)) && (until.IsZero() || ev.Began.Before(until)) {
-			all = append(all, ev)
-		}
-	}
-	slices.SortFunc(all, func(a, b agent.Event) int { return strings.Compare(a.ID, b.ID) })
-	return all, nil
 }
 
 // openJournal makes the folder where there is none, and reads what it holds.

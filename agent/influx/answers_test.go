@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"plantroom/agent"
+	"plantroom/agent/post"
 	"plantroom/testdata/peer"
 )
 
@@ -293,7 +294,7 @@ func TestDrip(t *testing.T) {
 			}()
 			began := time.Now()
 			err = sink.Send(t.Context(), []byte("a v=1 1\n"))
-			if took := time.Since(began); err == nil || took > writeTimeout+time.Second || !strings.Contains(err.Error(), "imeout") {
+			if took := time.Since(began); err == nil || took > post.Timeout+time.Second || !strings.Contains(err.Error(), "imeout") {
 				t.Errorf("after %v: %v", took, err)
 			}
 			ours.Close()

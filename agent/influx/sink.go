@@ -34,6 +34,7 @@
 package influx
 
 import (
+	"compress/gzip"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -50,6 +51,7 @@ import (
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
 	"plantroom/agent"
+	"plantroom/agent/post"
 )
 
 // Options say which InfluxDB, and for which site.
@@ -94,7 +96,7 @@ func New(o Options) (*Sink, error) {
 	case u.User != nil: // it would be in every error
 		return nil, errors.New("the URL of InfluxDB carries a user; write it as the token, USER:PASSWORD")
 	}
-	client := httpClient(o)
+	client := post.Client(&transport{gzip: o.Gzip, writers: make(chan *gzip.Writer, 2), http: post.Transport(o.TLS)})
 	s := &Sink{
 		options: o, http: client, limit: writeLimit,
 		api: influxdb2.NewClientWithOptions(o.URL, o.Token, influxdb2.DefaultOptions().SetPrecision(time.Millisecond).SetHTTPClient(client)).

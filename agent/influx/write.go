@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,13 +16,10 @@ import (
 	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 
 	"plantroom/agent"
+	"plantroom/agent/post"
 )
 
-const (
-	writeTimeout = 15 * time.Second // of one write, from the connection to the answer
-	writeLimit   = 1 << 20          // bytes in one write: five thousand lines or so
-	answerLimit  = 64 << 10         // bytes of an answer that are looked at
-)
+const writeLimit = 1 << 20 // bytes in one write: five thousand lines or so
 
 // Refused returns how many lines were left out, ever, because InfluxDB will
 // never take them. It may be called at any time.
@@ -200,7 +196,7 @@ func retryAfter(answer *influxhttp.Error) time.Duration {
 	if answer == nil || answer.StatusCode != http.StatusTooManyRequests && answer.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	return agent.RetryAfter(answer.Header.Get("Retry-After"), answer.Header.Get("Date"))
+	return post.RetryAfter(answer.Header)
 }
 
 // tooOld reports whether the server has taken what it was sent, but for points
@@ -230,12 +226,12 @@ func explain(err error, answer *influxhttp.Error) error {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // the URL is in the error that this one will be in
 		}
-		if text := err.Error(); text != oneLine(text) { // it quotes what came
-			return errors.New(oneLine(text))
+		if text := err.Error(); text != post.OneLine(text) { // it quotes what came
+			return errors.New(post.OneLine(text))
 		}
 		return err
 	}
-	text := oneLine(answer.Message)
+	text := post.OneLine(answer.Message)
 	if text == "" {
 		text = http.StatusText(answer.StatusCode)
 	}
@@ -247,40 +243,11 @@ func explain(err error, answer *influxhttp.Error) error {
 	case code == http.StatusNotFound:
 		text += " (no such bucket, or no InfluxDB there)"
 	case code >= 300 && code < 400:
-		text += " to " + oneLine(answer.Header.Get("Location")) + " (if it is there, give that as the url)"
+		text += " to " + post.OneLine(answer.Header.Get("Location")) + " (if it is there, give that as the url)"
 	case answer.Err != nil && answer.Message == "":
 		text += " (" + answer.Err.Error() + ")"
 	}
 	return fmt.Errorf("%d %s", answer.StatusCode, text)
-}
-
-// oneLine makes one line, and no long one, of what a server says.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	const limit = 500
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") + "..."
-	}
-	return text
-}
-
-// httpClient returns the HTTP client that the InfluxDB client writes with.
-func httpClient(o Options) *http.Client {
-	return &http.Client{
-		Transport: &transport{gzip: o.Gzip, writers: make(chan *gzip.Writer, 2), http: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSClientConfig:       o.TLS,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: writeTimeout,
-			MaxIdleConns:          2,
-			IdleConnTimeout:       90 * time.Second,
-			// Of bytes, as of the rest of an answer.
-			MaxResponseHeaderBytes: answerLimit,
-		}},
-		Timeout:       writeTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // A transport compresses what is written and holds answers to what InfluxDB
@@ -305,11 +272,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, answerLimit))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, post.AnswerLimit))
 	if err != nil {
 		return nil, fmt.Errorf("the answer, %s, breaks off: %w", answer.Status, err)
 	}
-	if said := oneLine(string(text)); said != "" && answer.StatusCode >= 200 && answer.StatusCode < 300 {
+	if said := post.OneLine(string(text)); said != "" && answer.StatusCode >= 200 && answer.StatusCode < 300 {
 		return nil, fmt.Errorf("%s, which is no answer of InfluxDB's: %s", answer.Status, said)
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(text))

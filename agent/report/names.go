@@ -53,10 +53,15 @@ var metrics = map[string]agent.Words{
 // metric returns the name of a device's metric; one that the table does not
 // have is a maker's own, and is called what it is.
 func (t tongue) metric(class, name string) string {
-	if w, ok := metrics[class+"."+name]; ok {
+	return t.named(metrics, class, name)
+}
+
+// named returns what a table calls a name of something, or the name anywhere.
+func (t tongue) named(table map[string]agent.Words, of, name string) string {
+	if w, ok := table[of+"."+name]; ok {
 		return t.say(w)
 	}
-	if w, ok := metrics[name]; ok {
+	if w, ok := table[name]; ok {
 		return t.say(w)
 	}
 	return plain(name)
@@ -167,13 +172,7 @@ var states = map[string]agent.Words{
 // state returns the word of a metric's state; one that the table does not have
 // is a maker's own, or a number.
 func (t tongue) state(metric, word string) string {
-	if w, ok := states[metric+"."+word]; ok {
-		return t.say(w)
-	}
-	if w, ok := states[word]; ok {
-		return t.say(w)
-	}
-	return plain(word)
+	return t.named(states, metric, word)
 }
 
 // plain makes words of an identifier.

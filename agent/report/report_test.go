@@ -485,12 +485,6 @@ func TestTongue(t *testing.T) {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
-	one, few, many := agent.Words{EN: "%s test", CS: "%s zkouška"}, agent.Words{EN: "%s tests", CS: "%s zkoušky"}, agent.Words{EN: "%s tests", CS: "%s zkoušek"}
-	for n, want := range []string{"0 tests/0 zkoušek", "1 test/1 zkouška", "2 tests/2 zkoušky", "3 tests/3 zkoušky", "4 tests/4 zkoušky", "5 tests/5 zkoušek"} {
-		if got := en.count(n, one, few, many) + "/" + cs.count(n, one, few, many); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
 }
 
 // TestPeaksStay: however many readings fall on one px, the lowest and the

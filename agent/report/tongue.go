@@ -39,19 +39,6 @@ func (t tongue) say(w agent.Words, args ...any) string {
 	return fmt.Sprintf(w.In(t.lang), args...)
 }
 
-// count returns one of three wordings of a number of things: for one, for two
-// to four and for more. English has two; its second is the third too.
-func (t tongue) count(n int, one, few, many agent.Words) string {
-	w := many
-	switch {
-	case n == 1:
-		w = one
-	case n >= 2 && n <= 4:
-		w = few
-	}
-	return fmt.Sprintf(w.In(t.lang), t.number(float64(n), 0))
-}
-
 // nbsp keeps a number with its unit on one line.
 const nbsp = "\u00a0"
 

@@ -32,7 +32,6 @@ import (
 	"hash/fnv"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -44,11 +43,7 @@ import (
 	"time"
 
 	"plantroom/agent"
-)
-
-const (
-	postTimeout = 15 * time.Second // of one POST, from the connection to the answer
-	reasonLimit = 300              // bytes of an answer that are told
+	"plantroom/agent/post"
 )
 
 // Options say who is told of what, and how.
@@ -128,22 +123,11 @@ func New(o Options) (*Sink, error) {
 	if o.ContentType == "" {
 		o.ContentType = "application/json"
 	}
+	transport := post.Transport(o.TLS)
+	transport.ForceAttemptHTTP2 = true
 	s := &Sink{
 		options: o, url: o.URL, host: u.Scheme + "://" + u.Host, told: map[string]agent.Severity{}, taken: map[string]bool{},
-		client: &http.Client{
-			Timeout: postTimeout,
-			// What follows a redirect is mostly no POST any more.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport: &http.Transport{
-				Proxy:               http.ProxyFromEnvironment,
-				DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-				TLSClientConfig:     o.TLS,
-				TLSHandshakeTimeout: 5 * time.Second,
-				MaxIdleConns:        1,
-				IdleConnTimeout:     90 * time.Second,
-				ForceAttemptHTTP2:   true,
-			},
-		},
+		client: post.Client(transport),
 	}
 	if o.Alertmanager {
 		s.url = strings.TrimSuffix(o.URL, "/") + "/api/v2/alerts"
@@ -362,7 +346,7 @@ func (s *Sink) post(ctx context.Context, body []byte, key string) error {
 		return fmt.Errorf("post to %s: %w", s.host, err)
 	}
 	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, post.AnswerLimit)) // so that the connection can be used again
 	if resp.StatusCode/100 == 2 {
 		s.refusing.Store(false)
 		return nil
@@ -372,7 +356,7 @@ func (s *Sink) post(ctx context.Context, body []byte, key string) error {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		return &refusal{err}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if wait := agent.RetryAfter(resp.Header.Get("Retry-After"), resp.Header.Get("Date")); wait > 0 {
+		if wait := post.RetryAfter(resp.Header); wait > 0 {
 			return &agent.WaitError{For: wait, Err: err}
 		}
 	}
@@ -385,14 +369,10 @@ func (s *Sink) reason(resp *http.Response, text []byte) string {
 	if resp.StatusCode/100 == 3 {
 		return reason + ": it is somewhere else now; write the new URL"
 	}
-	said := s.hide.Replace(strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "?")), " "))
-	if len(said) > reasonLimit {
-		said = strings.ToValidUTF8(said[:reasonLimit], "") + "..."
+	if said := post.OneLine(s.hide.Replace(string(text))); said != "" {
+		reason += ": " + said
 	}
-	if said == "" {
-		return reason
-	}
-	return reason + ": " + said
+	return reason
 }
 
 // setAside counts an event that will never be taken, keeps it for people and

@@ -16,10 +16,11 @@ var layers = map[string][]string{
 	// What is between the domain and one far side knows the domain only.
 	"agent/aside":   nil,
 	"agent/events":  {"agent"},
-	"agent/influx":  {"agent"},
+	"agent/influx":  {"agent", "agent/post"},
 	"agent/mqtt":    {"agent"},
 	"agent/wall":    {"agent"},
-	"agent/webhook": {"agent"},
+	"agent/webhook": {"agent", "agent/post"},
+	"agent/post":    nil,
 	"agent/power":   {"agent"},
 	"agent/queue":   nil,
 	"agent/trend":   {"agent"},

@@ -125,7 +125,7 @@ func (x *object) value(values Values) (kind gosnmp.Asn1BER, value any, ok bool) 
 	case ok:
 		r = x.conv.raw(v, x.factor, true)
 		if x.conv.words == nil {
-			r.number = clear(r.number, x.conv.absent)
+			r.number = stepAside(r.number, x.conv.absent)
 		}
 	case len(x.conv.absent) > 0:
 		r = raw{number: x.conv.absent[0]}
@@ -166,8 +166,9 @@ func flagText(flags []flag, values Values) string {
 	return string(text)
 }
 
-// clear steps aside from numbers that mean "absent".
-func clear(n float64, absent []float64) float64 {
+// stepAside returns the number nearest to n, going towards 0, that does not
+// mean "absent".
+func stepAside(n float64, absent []float64) float64 {
 	for slices.Contains(absent, n) {
 		if n > 0 {
 			n--

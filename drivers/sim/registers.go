@@ -2,7 +2,6 @@ package sim
 
 import (
 	"math"
-	"slices"
 
 	"plantroom/config"
 )
@@ -46,15 +45,7 @@ func isFloat(v *config.ModbusValue) bool { return v.Type == "float32" || v.Type 
 // mean "absent".
 func fit(v *config.ModbusValue, n float64, absent []float64) float64 {
 	low, high := limits(v)
-	n = min(max(n, low), high)
-	for slices.Contains(absent, n) {
-		if n > 0 {
-			n--
-		} else {
-			n++
-		}
-	}
-	return n
+	return stepAside(min(max(n, low), high), absent)
 }
 
 // put sets v's bits in the registers dst, of which there are v.Length. Bits of
