@@ -1,9 +1,6 @@
 package agent
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // A Supply is what power comes from.
 type Supply uint8
@@ -87,36 +84,4 @@ type PathEdge struct {
 	To    string   `json:"to"`
 	On    Supply   `json:"on"`              // what flows through it; Dead when nothing does
 	Power *float64 `json:"power,omitempty"` // W; nil for unknown
-}
-
-// Downstream returns the ids of all that power can reach from a node, the
-// nearest first: what may stand without it.
-func (p *Path) Downstream(id string) []string {
-	var found []string
-	next := []string{id}
-	for len(next) > 0 {
-		from := next[0]
-		next = next[1:]
-		for _, e := range p.Edges {
-			if e.From == from && e.To != id && !slices.Contains(found, e.To) {
-				found, next = append(found, e.To), append(next, e.To)
-			}
-		}
-	}
-	return found
-}
-
-// Affected returns the ids of all that may do something else because of a
-// node: what is downstream, and the generators that feed some of that, which
-// start when the node is lost.
-func (p *Path) Affected(id string) []string {
-	found := p.Downstream(id)
-	reached := slices.Clone(found)
-	for _, n := range p.Nodes {
-		if n.Class == "generator" && n.ID != id && !slices.Contains(found, n.ID) &&
-			slices.ContainsFunc(p.Downstream(n.ID), func(to string) bool { return slices.Contains(reached, to) }) {
-			found = append(found, n.ID)
-		}
-	}
-	return found
 }

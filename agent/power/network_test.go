@@ -297,8 +297,8 @@ func TestManyWays(t *testing.T) {
 	text.WriteString("a30 switchboard A > ups\nb30 board B\nups ups UPS")
 	p := newPlant(t, text.String())
 	p.says("a30 voltage/L1=230 active_power=6e3\nups " + well)
-	if path := p.Path(); path.On != agent.Mains || len(path.Downstream("u")) != 63 {
-		t.Errorf("it stands on %v, with %d behind the utility", path.On, len(path.Downstream("u")))
+	if path := p.Path(); path.On != agent.Mains || len(path.Nodes) != 64 {
+		t.Errorf("it stands on %v, with %d nodes", path.On, len(path.Nodes))
 	}
 	p.figures()
 }

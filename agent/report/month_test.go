@@ -109,7 +109,7 @@ func ofNovember(t *testing.T, lang string) *Report {
 
 // TestMonth: the report of a known month, in every format.
 func TestMonth(t *testing.T) {
-	for _, lang := range Languages {
+	for _, lang := range languages {
 		r := ofNovember(t, lang)
 		golden(t, "november."+lang+".md", write(t, r, "md"))
 		sound(t, write(t, r, "html"))
@@ -145,7 +145,7 @@ func TestMonthOfLittle(t *testing.T) {
 	days, all := november(t)
 	now := time.Date(2026, 11, 5, 6, 0, 20, 0, prague)
 	days[4].Runs[0].To = now.Add(-20 * time.Second)
-	for _, lang := range Languages {
+	for _, lang := range languages {
 		r, err := OfMonth(2026, 11, days[:5], nil, lang, now)
 		if err != nil {
 			t.Fatal(err)

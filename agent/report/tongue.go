@@ -13,9 +13,6 @@ import (
 	"plantroom/agent"
 )
 
-// Languages are those that reports are written in.
-var Languages = []string{"en", "cs"}
-
 // A tongue writes for people of one language, in one zone.
 type tongue struct {
 	lang    string

@@ -99,12 +99,9 @@ func inYAML(head string, v any) ([]byte, error) {
 	return text.Bytes(), enc.Close()
 }
 
-// PlaylistUID is what the playlist is called in addresses.
-const PlaylistUID = "plantroom-wall"
-
 // Playlist returns what makes the playlist for a wall when it is posted to
 // Grafana, which reads playlists from no file: the dashboards for the wall,
-// half a minute each.
+// half a minute each. Its address ends in plantroom-wall.
 func Playlist() ([]byte, error) {
 	p := playlistv1.NewPlaylistBuilder("Plantroom wall").Interval("30s")
 	for _, d := range dashboards {
@@ -112,7 +109,7 @@ func Playlist() ([]byte, error) {
 			p.Item(playlistv1.NewItemBuilder().Type(playlistv1.PlaylistItemTypeDashboardByUid).Value(uid(d.name)))
 		}
 	}
-	m, err := playlistv1.Manifest(PlaylistUID, p).ApiVersion("playlist.grafana.app/v1").Build() // the SDK's own is none that Grafana has
+	m, err := playlistv1.Manifest("plantroom-wall", p).ApiVersion("playlist.grafana.app/v1").Build() // the SDK's own is none that Grafana has
 	if err != nil {
 		return nil, err
 	}
