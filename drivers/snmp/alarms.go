@@ -121,10 +121,14 @@ func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.R
 		s.soon()
 		return t.fail(dst, t.failed), nil
 	}
-	seen := t.note(walk)
 	clear, why := alarmClear, ""
-	if n := t.counted(); n > 0 && seen == 0 {
-		clear, why = 0, fmt.Sprintf("%g rows counted", n) // it keeps no table, or the alarm is coming or going
+	if t.note(walk) == 0 {
+		switch n, counts := t.counted(); {
+		case !counts:
+			clear, why = 0, "rows are not counted" // nothing is said, by a table that may not be there any more
+		case n > 0:
+			clear, why = 0, fmt.Sprintf("%g rows counted", n) // it keeps no table, or the alarm is coming or going
+		}
 	}
 	for i := range t.alarms {
 		a := &t.alarms[i]
@@ -140,14 +144,13 @@ func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.R
 }
 
 // counted returns how many rows the device said in this poll that the table
-// has, 0 where it did not say.
-func (t *alarmTable) counted() float64 {
+// has, and whether it did.
+func (t *alarmTable) counted() (n float64, ok bool) {
 	a := t.count.answer
 	if a == nil || a.failed != nil || absent(a.pdu.Type) {
-		return 0
+		return 0, false
 	}
-	n, _ := number(&a.pdu)
-	return n
+	return number(&a.pdu)
 }
 
 // note takes over which alarms a walk has seen, and in how many rows, those that

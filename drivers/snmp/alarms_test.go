@@ -2,6 +2,7 @@ package snmp
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,6 +230,44 @@ func TestAlarmTableRefused(t *testing.T) {
 	for _, r := range rs {
 		if r.Quality != agent.Bad {
 			t.Errorf("%s is %v", r.Point.Metric.Name, r.Quality)
+		}
+	}
+}
+
+// A table that vanishes, and of which nobody says any more how many rows it has,
+// does not say that its alarms are over.
+func TestAlarmTableThatVanishes(t *testing.T) {
+	for _, version := range []string{"1", "2c"} {
+		for _, refused := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, count refused: %v", version, refused), func(t *testing.T) {
+				mib := newStub(t, version, map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), "1.3.6.1.4.1.9.1.0": 3})
+				src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
+				want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
+				mib.set(alarmColumn+".1", nil)
+				if refused {
+					mib.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+						at := slices.IndexFunc(req.Variables, func(v gosnmp.SnmpPDU) bool { return v.Name == "."+alarmCount })
+						return [][]byte{encode(refusal(req, gosnmp.GenErr, at+1))}, at >= 0
+					})
+				} else {
+					mib.set(alarmCount, nil)
+				}
+				for range 2 {
+					why := " (rows are not counted)"
+					want(t, poll(t, src), "load=3", "bad=unknown"+why, "battery=unknown"+why, "other=unknown"+why)
+				}
+				src.next = time.Time{} // a survey
+				for range 3 {
+					if got := poll(t, src); slices.Contains(got, "battery=clear") {
+						t.Errorf("after a survey: %q", got)
+					}
+				}
+				mib.on(nil)
+				mib.set(alarmCount, uint32(0))
+				src.next = time.Time{}
+				poll(t, src)
+				want(t, poll(t, src), "load=3", "bad=clear", "battery=clear", "other=clear")
+			})
 		}
 	}
 }

@@ -352,6 +352,16 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		})
 		want(t, poll(t, src), lines...)
 	})
+	t.Run("late, and without an id", func(t *testing.T) { // so that the next poll finds it
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			late := lie(req)
+			late.RequestID = 0
+			return [][]byte{encode(agent.honest(req)), encode(late)}, true
+		})
+		for range 3 {
+			want(t, poll(t, src), lines...)
+		}
+	})
 	t.Run("twice", func(t *testing.T) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			once := encode(agent.honest(req))

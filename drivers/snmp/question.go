@@ -103,8 +103,10 @@ const (
 	longestAnswer = 64 << 10
 )
 
-// hear waits for the answer with an id, or with 0, which is how some agents
-// say that they could not read the request. What answers anything older is dropped.
+// hear waits for the answer with an id, or for an error with 0, which is how
+// some agents say that they could not read the request: what has values and
+// does not say which request it answers may be late. What answers anything older
+// is dropped.
 func (l *link) hear(id uint32) (*gosnmp.SnmpPacket, error) {
 	if l.heard == nil {
 		l.heard = make([]byte, usualAnswer)
@@ -122,7 +124,7 @@ func (l *link) hear(id uint32) (*gosnmp.SnmpPacket, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p.RequestID == id || p.RequestID == 0 {
+		if p.RequestID == id || p.RequestID == 0 && p.Error != gosnmp.NoError {
 			return p, nil
 		}
 	}

@@ -25,8 +25,9 @@
 // A table of alarms, whose rows come and go, is walked in every poll, with one
 // GETBULK while it has few rows. An alarm without a row that counts is clear; all
 // of a table that the agent would not let be read are Bad, and those of an empty
-// one whose rows it counts are unknown. Of a profile's tables of alarms the first
-// that the device has is read: the others say the same again.
+// one are unknown where the device counts rows, or does not say how many there
+// are. Of a profile's tables of alarms the first that the device has is read: the
+// others say the same again.
 //
 // What a device does not have (noSuchObject, noSuchInstance, Null, a version 1
 // agent's noSuchName, a sentinel of the profile, a text without a number) is
