@@ -11,7 +11,7 @@
 // showed it to the first that did not. There is no clock but the times of
 // polls: the same polls make the same events, whatever the time is. When the
 // clock is set (Step), what was told keeps its time, and what lasts is as old as
-// it was.
+// it was: it ends by the clock that it began with, and so does a record.
 //
 // An event that is a cause begins an incident, unless it follows from one that
 // is under way: of power, cooling and safety there is one at a time. What

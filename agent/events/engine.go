@@ -226,8 +226,10 @@ func (e *Engine) step(by time.Duration) {
 	}
 	for _, inc := range e.incidents {
 		move(&inc.well, &inc.full)
-		for d := range inc.recorder.last {
-			inc.recorder.last[d] += by.Milliseconds()
+		inc.set(by, e.lastID)
+		if inc.Ended.IsZero() {
+			inc.remark(e.now)
+			e.keepMeta(inc)
 		}
 	}
 	for _, d := range e.devices {
@@ -505,15 +507,16 @@ func (e *Engine) end(h *happening, at time.Time) {
 	}
 }
 
-// endNow ends an event that lasts.
+// endNow ends an event that lasts, by the clock that it began with: it has
+// lasted for as long as it has.
 func (e *Engine) endNow(h *happening, at time.Time) {
-	h.event.Ended = maxTime(at, h.event.Began)
+	h.event.Ended = h.event.Began.Add(max(0, at.Sub(h.since)))
 	delete(e.active, keyOf(&h.event))
 	delete(e.byID, h.event.ID)
 	e.update(h)
 	if h.incident != nil && h.meaning.rank > 0 {
 		h.incident.holding--
-		h.incident.calmed(h.event.Ended, at)
+		h.incident.calmed(maxTime(at, h.since))
 	}
 }
 

@@ -903,6 +903,118 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// TestStepInIncident: an incident has the same figures and lasts for as long
+// whatever becomes of the clock meanwhile, and so has each part of it.
+func TestStepInIncident(t *testing.T) {
+	story := func(by time.Duration) string {
+		dir := t.TempDir()
+		p := newPlant(t, Options{Dir: dir}, nil)
+		p.well(20)
+		p.dead(5)
+		p.start = p.start.Add(by)
+		if by != 0 {
+			p.e.Step(by)
+		}
+		p.dead(5)
+		for range 10 {
+			p.say("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0 breaker=closed")
+			p.say("gen", "status=on_load mode=auto output_power=50000 engine_speed=1500 output_voltage=230 output_frequency=50")
+			p.say("ats", "selected_source=b preferred_source=a")
+			p.say("ups", "status=online battery_charge=90")
+			p.at += time.Second
+		}
+		p.well(200)
+		p.e.Flush()
+		all, err := List(dir)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d records, %v", len(all), err)
+		}
+		r := all[0]
+		if n := len(r.Notes); by == 0 && n != 0 || by != 0 && (n != 1 || !strings.Contains(r.Notes[0].Text, "set by "+by.String())) {
+			t.Errorf("set by %v: the notes are %+v", by, r.Notes)
+		}
+		var out strings.Builder
+		fmt.Fprintln(&out, "recorded", r.Watched.Sub(r.Began))
+		for _, ev := range r.Events {
+			fmt.Fprintln(&out, ev.Began.Sub(r.Began), ev.Ended.Sub(r.Began), ev.Text.EN)
+		}
+		for _, f := range r.Figures {
+			fmt.Fprintln(&out, f.Name, f.Device, f.Value, f.At.Sub(r.Began))
+		}
+		for _, tr := range r.Transitions {
+			fmt.Fprintln(&out, tr.Time.Sub(r.Began), tr.Device, tr.Metric, tr.To)
+		}
+		lines := strings.Split(out.String(), "\n")
+		slices.Sort(lines) // what is seen at one time is in any order
+		return strings.Join(lines, "\n")
+	}
+	want := story(0)
+	for _, by := range []time.Duration{-3 * time.Hour, -10 * time.Second, 10 * time.Second, 3 * time.Hour} {
+		if diff := cmp.Diff(want, story(by)); diff != "" {
+			t.Errorf("set by %v: (-without +with)\n%s", by, diff)
+		}
+	}
+}
+
+// TestStepBefore: what began long before the clock was set has nothing to do
+// with what begins afterwards, and what began a moment before has.
+func TestStepBefore(t *testing.T) {
+	for _, by := range []time.Duration{-3 * time.Hour, 3 * time.Hour} {
+		step := func(p *plant) {
+			p.start = p.start.Add(by)
+			p.e.Step(by)
+		}
+		parent := func(p *plant, metric string) string {
+			for _, ev := range p.e.Active() {
+				if ev.Metric == metric {
+					return ev.Parent
+				}
+			}
+			t.Fatalf("no event of %s", metric)
+			return ""
+		}
+		for _, c := range []struct {
+			passed time.Duration
+			part   bool
+		}{{10 * time.Minute, false}, {5 * time.Second, true}} {
+			p := newPlant(t, Options{}, nil)
+			p.well(5)
+			p.now("ups", "status=online battery_status=low")
+			p.at += c.passed
+			step(p)
+			p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+			if got := parent(p, "battery_status") != ""; got != c.part {
+				t.Errorf("set by %v, %v after it began, it is a part of what followed: %v", by, c.passed, got)
+			}
+
+			p = newPlant(t, Options{}, nil)
+			p.well(5)
+			p.now("ups", "status=on_battery")
+			p.at += c.passed
+			step(p)
+			p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+			if got := p.e.incidents[0].Device == "msb"; got != c.part {
+				t.Errorf("set by %v, %v after it began, an incident has the later cause: %v", by, c.passed, got)
+			}
+
+			p = newPlant(t, Options{}, nil)
+			p.well(5)
+			for range 5 {
+				p.say("ups", "")
+				p.now("ups-2", "")
+			}
+			p.at += c.passed
+			step(p)
+			for range 5 {
+				p.now("pdu", "")
+			}
+			if got := len(p.e.incidents) == 1; got != c.part {
+				t.Errorf("set by %v, %v after two fell silent, they did so together with another: %v", by, c.passed, got)
+			}
+		}
+	}
+}
+
 // TestAnotherClockBefore: what an earlier run told by a clock that was ahead
 // does not hold up this one.
 func TestAnotherClockBefore(t *testing.T) {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -49,15 +50,54 @@ type incident struct {
 	own      *happening
 	recorder *recorder
 	holding  int       // events that keep it open
-	calm     time.Time // time of the reading with which the last of these ended
-	well     time.Time // the same, by the clock as it is now
-	full     time.Time // until when every reading is recorded
+	well     time.Time // when the last of these ended, by the clock as it is now
+	full     time.Time // until when every reading is recorded, likewise
+	settings []setting // of the clock since it began
 }
 
-// calmed notes that what kept the incident open was over: as it was told, and
-// by the clock as it is now.
-func (inc *incident) calmed(told, at time.Time) {
-	inc.calm, inc.well = maxTime(inc.calm, told), maxTime(inc.well, at)
+// A setting of the clock while an incident is recorded.
+type setting struct {
+	after string        // the last ID before it
+	ahead time.Duration // by how much the clock of the incident's beginning is ahead since
+}
+
+// calmed notes that what kept the incident open was over.
+func (inc *incident) calmed(at time.Time) { inc.well = maxTime(inc.well, at) }
+
+// began is when the incident began, by the clock as it is now.
+func (inc *incident) began() time.Time { return inc.Began.Add(-inc.recorder.ahead) }
+
+// set takes it that the clock was set, after an ID: the record goes on with the
+// clock that it began with, so that what is between its times is right.
+func (inc *incident) set(by time.Duration, after string) {
+	inc.recorder.ahead -= by
+	inc.settings = append(inc.settings, setting{after, inc.recorder.ahead})
+}
+
+// byClock is who says in an incident's notes that the clock was set.
+const byClock = "plantroom"
+
+// remark notes by how much the clock was set in all since the incident began.
+func (inc *incident) remark(now time.Time) {
+	note := agent.Note{Time: now.Add(inc.recorder.ahead), By: byClock, Text: fmt.Sprintf("The clock was set by %s; the times here go by the clock before that. "+
+		"(Hodiny byly přestaveny o %[1]s; časy zde jsou podle hodin před tím.)", -inc.recorder.ahead.Round(time.Millisecond))}
+	inc.Notes = append(slices.DeleteFunc(slices.Clone(inc.Notes), func(n agent.Note) bool { return n.By == byClock }), note)
+}
+
+// told returns an event as the incident's record has it.
+func (inc *incident) told(ev agent.Event) agent.Event {
+	for _, s := range slices.Backward(inc.settings) {
+		if ev.ID <= s.after {
+			continue
+		}
+		for _, at := range []*time.Time{&ev.Began, &ev.Ended, &ev.Acked} {
+			if !at.IsZero() {
+				*at = at.Add(s.ahead)
+			}
+		}
+		break
+	}
+	return ev
 }
 
 // expects reports whether a part of a test is what the test is for, and so no
@@ -103,10 +143,10 @@ func (e *Engine) place(h *happening) {
 func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
 	switch {
 	case h.meaning == coldStopped, h.meaning == running:
-		return h.event.Began.Add(mayFollow), false
-	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.mainsSeen(h.event.Began):
+		return h.since.Add(mayFollow), false
+	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.mainsSeen(h.since):
 		if spec, _ := e.tests.of(h); spec != nil && spec.Kind == Blackout {
-			return h.event.Began.Add(together), true
+			return h.since.Add(together), true
 		}
 	}
 	return time.Time{}, false
@@ -133,7 +173,7 @@ func (e *Engine) settle() {
 			continue
 		case !h.event.Active() && !h.provisional:
 			continue // what was over so soon was nothing
-		case e.now.Before(h.until) && !(h.provisional && (e.mainsSeen(h.event.Began) || !h.event.Active())):
+		case e.now.Before(h.until) && !(h.provisional && (e.mainsSeen(h.since) || !h.event.Active())):
 			e.waiting = append(e.waiting, h)
 			continue
 		}
@@ -186,7 +226,7 @@ func (e *Engine) mute(h *happening) {
 	}
 	var together []*happening
 	for _, other := range e.active {
-		if other.meaning.domain == silence && other.incident == nil && h.event.Began.Sub(other.event.Began) <= belated {
+		if other.meaning.domain == silence && other.incident == nil && h.since.Sub(other.since) <= belated {
 			together = append(together, other)
 		}
 	}
@@ -210,7 +250,7 @@ var unheard = meaning{silence, 1, false, agent.Words{EN: "Devices do not answer"
 // first sign of.
 func (e *Engine) openIncident(h *happening) *incident {
 	kind := "incident"
-	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Title: h.meaning.title, Began: h.event.Began}}}
+	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Title: h.meaning.title, Began: h.since}}}
 	// A test cuts the building off behind the meter of the mains, where there is another.
 	real := h.meaning.rank == mainsLost.rank && e.graph.feedsBoard(h.event.Device)
 	if spec, due := e.tests.of(h); spec != nil && !real {
@@ -290,7 +330,7 @@ func (e *Engine) adopt(inc *incident) {
 	var late []*happening
 	for _, h := range e.active {
 		if h.incident == nil && h.event.Kind != "incident" && h.event.Kind != "test" && h.meaning.domain != "" &&
-			inc.Began.Sub(h.event.Began) <= belated && e.follows(inc, h) && h.event.ID != "" {
+			inc.began().Sub(h.since) <= belated && e.follows(inc, h) && h.event.ID != "" {
 			late = append(late, h)
 		}
 	}
@@ -308,24 +348,24 @@ func (e *Engine) adopt(inc *incident) {
 // join makes an event a part of an incident.
 func (e *Engine) join(inc *incident, h *happening) {
 	h.incident = inc
-	inc.full = maxTime(inc.full, h.event.Began.Add(fullAfter))
+	inc.full = maxTime(inc.full, h.since.Add(fullAfter))
 	changed := false
 	if h.meaning.rank > 0 {
 		if h.event.Active() {
 			inc.holding++
 		} else {
-			inc.calmed(h.event.Ended, h.event.Ended)
+			inc.calmed(h.since.Add(h.event.Ended.Sub(h.event.Began)))
 		}
 		nearer := inc.Rank == 0 || h.meaning.domain == inc.Domain && h.meaning.rank < inc.Rank && (inc.Rank < tested.rank || h.meaning.rank == mainsLost.rank)
-		if nearer && h.event.Began.Sub(inc.Began) <= together && h.event.ID != inc.CauseID {
+		if nearer && h.since.Sub(inc.began()) <= together && h.event.ID != inc.CauseID {
 			inc.cause(h)
 			changed = true
 			if h.meaning.rank == mainsLost.rank && inc.Kind == "test" {
 				defer e.reconsider(inc) // what was expected may not be any more
 			}
 		}
-		if h.event.Began.Before(inc.Began) && inc.Began.Sub(h.event.Began) <= together {
-			inc.Began = h.event.Began
+		if before := inc.began().Sub(h.since); before > 0 && before <= together {
+			inc.Began = inc.Began.Add(-before)
 			changed = true
 		}
 	}
@@ -385,7 +425,7 @@ func (e *Engine) tick() {
 		switch {
 		case inc.Ended.IsZero():
 			if e.over(inc) {
-				e.finish(inc, maxTime(inc.calm, inc.Began))
+				e.finish(inc)
 			}
 		case e.now.Sub(inc.well) >= watchAtMost || e.now.Sub(inc.well) >= watchAtLeast && e.recovered(inc):
 			e.unwatch(inc)
@@ -414,13 +454,13 @@ func (e *Engine) over(inc *incident) bool {
 func (e *Engine) hold() time.Duration { return cmp.Or(e.setup.Hold, usualHold) }
 
 // finish ends an incident or test; readings are recorded for a while longer.
-func (e *Engine) finish(inc *incident, at time.Time) {
-	inc.Ended = at
+func (e *Engine) finish(inc *incident) {
 	if !inc.Due.IsZero() {
 		e.tests.done[inc.Plan] = maxTime(e.tests.done[inc.Plan], inc.Due)
 	}
-	e.end(inc.own, at)
-	inc.full = maxTime(inc.full, at.Add(fullAfter))
+	e.end(inc.own, inc.well)
+	inc.Ended = inc.own.event.Ended
+	inc.full = maxTime(inc.full, inc.well.Add(fullAfter))
 	e.keepMeta(inc)
 	e.keeper.judge(inc)
 }
@@ -442,7 +482,7 @@ func (e *Engine) recovered(inc *incident) bool {
 
 // unwatch ends the recording of an incident.
 func (e *Engine) unwatch(inc *incident) {
-	inc.Watched = e.now
+	inc.Watched = e.now.Add(inc.recorder.ahead)
 	inc.recorder.close()
 	e.incidents = slices.DeleteFunc(e.incidents, func(other *incident) bool { return other == inc })
 	e.keepMeta(inc)
@@ -456,7 +496,7 @@ func (e *Engine) stand(p agent.Path) {
 	if p.On != was.On {
 		for _, inc := range e.incidents {
 			if inc.Domain == power && inc.Ended.IsZero() && p.On == agent.Mains {
-				inc.calmed(p.Time, p.Time)
+				inc.calmed(p.Time)
 			}
 			inc.full = maxTime(inc.full, p.Time.Add(fullAfter))
 		}
@@ -497,7 +537,7 @@ func (e *Engine) resume(metas map[string]*meta) {
 		if !m.Watched.IsZero() {
 			continue
 		}
-		inc := &incident{meta: *m, own: e.byID[m.ID], calm: m.Began, well: m.Began}
+		inc := &incident{meta: *m, own: e.byID[m.ID], well: m.Began}
 		if at, found := e.find(m.ID); found && inc.own == nil {
 			inc.own = &happening{event: *e.events[at], severity: e.events[at].Severity}
 			inc.Ended = inc.own.event.Ended
@@ -514,7 +554,7 @@ func (e *Engine) resume(metas map[string]*meta) {
 					inc.holding++
 				}
 			case meaningOf(ev).rank > 0:
-				inc.calmed(ev.Ended, ev.Ended)
+				inc.calmed(ev.Ended)
 			}
 		}
 		if inc.own == nil {

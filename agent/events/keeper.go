@@ -139,9 +139,9 @@ func (e *Engine) snapshot(inc *incident) *Record {
 	r.Events = nil
 	for _, ev := range e.events {
 		if ev.ID == inc.ID {
-			r.Events = append([]agent.Event{*ev}, r.Events...)
+			r.Events = append([]agent.Event{inc.told(*ev)}, r.Events...)
 		} else if ev.Parent == inc.ID {
-			r.Events = append(r.Events, *ev)
+			r.Events = append(r.Events, inc.told(*ev))
 		}
 	}
 	return &r

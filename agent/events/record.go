@@ -31,7 +31,8 @@ const (
 
 // A Record is all that is kept of an incident or a test run: what happened, in
 // which order, and whether the backup did its duty. All of it is data, and
-// stands without the configuration that it was made under.
+// stands without the configuration that it was made under. Its times go by the
+// clock as it was when it began, also where that is set meanwhile.
 type Record struct {
 	ID     string      `json:"id"`     // of its event
 	Site   string      `json:"site"`   // the site's name

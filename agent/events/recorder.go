@@ -111,6 +111,7 @@ type recorder struct {
 	f       *os.File
 	memory  *bytes.Buffer // instead of f, where there is no folder
 	began   time.Time
+	ahead   time.Duration // by how much its clock, that of its beginning, is ahead of the one that is now
 	buf     []byte
 	columns map[*device]int   // how many its last heading has
 	last    map[*device]int64 // when its last row was
@@ -146,7 +147,7 @@ func (r *recorder) row(d *device, at time.Time, full bool) {
 	}
 	if !full {
 		every := thin
-		if at.Sub(r.began) > thinnerFor {
+		if at = at.Add(r.ahead); at.Sub(r.began) > thinnerFor {
 			every = thinner
 		}
 		if at.UnixMilli()-r.last[d] < every.Milliseconds() {
@@ -160,6 +161,7 @@ func (r *recorder) row(d *device, at time.Time, full bool) {
 // put encodes the i-th row of a device.
 func (r *recorder) put(d *device, i int) {
 	at, values := d.ring.row(i)
+	at += r.ahead.Milliseconds()
 	if n, known := r.columns[d]; !known || n != len(values) {
 		h := heading{Device: d.ID}
 		for _, c := range d.ring.columns {

@@ -343,7 +343,7 @@ func (e *Engine) EndTest(by string) (id string, err error) {
 	for _, inc := range e.incidents {
 		if inc.Open && inc.Ended.IsZero() {
 			inc.Open = false
-			inc.calmed(e.now, e.now)
+			inc.calmed(e.now)
 			e.keepMeta(inc)
 			return inc.ID, nil
 		}
@@ -367,6 +367,7 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 	note := agent.Note{Time: e.now, By: strings.TrimSpace(by), Text: text}
 	for _, inc := range slices.Backward(e.incidents) {
 		if inc.ID == id || inc.Plan == id && id != "" || id == "" && inc.Ended.IsZero() {
+			note.Time = note.Time.Add(inc.recorder.ahead)
 			inc.Notes = append(inc.Notes, note)
 			e.keepMeta(inc)
 			return inc.ID, nil
