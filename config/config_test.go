@@ -240,40 +240,48 @@ devices:
 	}
 }
 
-// TestReadme loads the configuration that the README shows.
-func TestReadme(t *testing.T) {
+// readme returns what the README shows from a line that begins like that.
+func readme(t *testing.T, begins string) string {
+	t.Helper()
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text2, ok := strings.Cut(string(text), "    # /etc/plantroom/plantroom.yaml\n")
-	example, _, end := strings.Cut(text2, "\n\n")
+	_, block, ok := strings.Cut(string(text), "\n    "+begins)
+	block, _, end := strings.Cut(block, "\n\n")
 	if !ok || !end {
-		t.Fatal("the README shows no configuration")
+		t.Fatalf("the README shows no %s", begins)
 	}
+	return strings.ReplaceAll(begins+block, "\n    ", "\n") + "\n"
+}
+
+// TestReadme loads the configuration that the README shows.
+func TestReadme(t *testing.T) {
 	for _, name := range []string{"MQTT_PASSWORD", "SNMP", "SNMP_AUTH", "SNMP_PRIV"} {
 		t.Setenv(name, "12345678")
 	}
 	site := load(t, "-- influx.token --\ntoken\n-- ca.pem --\n"+testCA+"-- devices/more.yaml --\nbuses: []\n-- profiles/none.txt --\n-- site.yaml --\n"+
-		strings.ReplaceAll("\n"+example, "\n    ", "\n"))
+		readme(t, "# /etc/plantroom/plantroom.yaml\n"))
 	if len(site.Devices) != 5 || site.Queue.Dir == "" || site.Wall == nil || len(site.Influx) != 1 {
 		t.Errorf("site: %+v", site)
+	}
+}
+
+// TestReadmeProfile compiles the profile that the README shows.
+func TestReadmeProfile(t *testing.T) {
+	p, err := ParseProfile("acme-meter.yaml", []byte(readme(t, "profile: acme-meter")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Modbus.Points) != 5 || len(p.SNMP.Points) < 2 || len(p.SNMP.Traps) != 3 {
+		t.Errorf("profile: %+v", p)
 	}
 }
 
 // TestReadmeFeeds: the building that the README shows is one, with the sources
 // of its transfer switches told apart.
 func TestReadmeFeeds(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, ok := strings.Cut(string(text), "    # What the demo's facility feeds; profiles and addresses as above.\n")
-	example, _, end := strings.Cut(after, "\n\n")
-	if !ok || !end {
-		t.Fatal("the README shows no building")
-	}
-	site := load(t, "-- site.yaml --\nsite: demo\n"+strings.ReplaceAll("\n"+example, "\n    ", "\n"))
+	site := load(t, "-- site.yaml --\nsite: demo\n"+readme(t, "# What the demo's facility feeds; profiles and addresses as above.\n"))
 	ways := map[string]bool{}
 	for _, d := range site.Devices {
 		for _, f := range d.Feeds {

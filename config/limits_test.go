@@ -2,8 +2,6 @@ package config
 
 import (
 	"math"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,21 +10,12 @@ import (
 
 // TestReadmeLimits loads the limits and tests that the README shows.
 func TestReadmeLimits(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, block, ok := strings.Cut(string(text), "\n    limits:")
-	if !ok {
-		t.Fatal("the README shows no limits")
-	}
-	block, _, _ = strings.Cut(block, "\n\n")
 	site := load(t, "-- site.yaml --\n"+`site: praha-1
 devices:
   - {id: gen-1, profile: deepsea-gencomm, modbus: {tcp: 192.0.2.1, unit: 1}}
   - {id: aisle, profile: hwg-ste, snmp: {address: 192.0.2.2}, labels: {room: hall}}
   - {id: io-1, profile: apc-environment, snmp: {address: 192.0.2.3}}
-limits:`+strings.ReplaceAll(block, "\n    ", "\n"))
+`+readme(t, "limits:"))
 	number := func(v float64) *float64 { return &v }
 	minute, channel := time.Minute, "input 3"
 	own := site.Limits[len(UsualLimits()):]
