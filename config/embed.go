@@ -36,6 +36,22 @@ func embeddedNames() (names []string) {
 	return names
 }
 
+// ProfileText returns the YAML of the profile of that name that comes with the
+// program, to be read or to begin one's own with.
+func ProfileText(name string) ([]byte, error) {
+	text, err := embedded.ReadFile(path.Join("profiles", name+".yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("there is no profile %s; %s", name, listed(name, embeddedNames(), "plantroom profiles"))
+	}
+	return text, nil
+}
+
+// UnknownClass says what would be right in the place of a class that there is
+// not.
+func UnknownClass(class string) error {
+	return fmt.Errorf("there is no class %s; %s", class, oneOf(class, Classes()))
+}
+
 // embeddedProfile returns the profile of that name; fs.ErrNotExist is in the
 // error when none comes with the program.
 func embeddedProfile(name string) (*Profile, error) {

@@ -76,7 +76,7 @@ func (fs Faults) mask(revealed map[string]string) {
 }
 
 // nearest returns the candidate that word was probably meant to be, or "" when
-// none is near enough to be worth suggesting.
+// none is near enough to be worth suggesting. A word that was cut short is near.
 func nearest(word string, candidates []string) string {
 	best, bestDistance := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
@@ -84,7 +84,22 @@ func nearest(word string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
+	if best == "" && len(word) >= 4 {
+		for _, c := range candidates {
+			if strings.HasPrefix(c, strings.ToLower(word)) && (best == "" || len(c) < len(best)) {
+				best = c
+			}
+		}
+	}
 	return best
+}
+
+// listed is oneOf for names that a command lists.
+func listed(word string, candidates []string, command string) string {
+	if nearest(word, candidates) == "" {
+		return command + " lists what there is"
+	}
+	return oneOf(word, candidates)
 }
 
 // oneOf says what would be right in place of word: the nearest candidate, or
@@ -96,10 +111,10 @@ func oneOf(word string, candidates []string) string {
 	switch {
 	case len(candidates) == 0:
 		return "there are none"
-	case len(candidates) > 16:
-		return "no name is near it; plantroom profiles and the README list them"
 	}
-	sorted := slices.Clone(candidates)
-	slices.Sort(sorted)
+	sorted := slices.Compact(slices.Sorted(slices.Values(candidates)))
+	if n := len(sorted); n > 16 {
+		return fmt.Sprintf("there are %d, from %s to %s, and none is near it", n, sorted[0], sorted[n-1])
+	}
 	return "it can be " + strings.Join(sorted, ", ")
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 	case !slices.Contains(Classes(), class):
 		s.fault(metric, "there is no class %s; %s", class, oneOf(class, Classes()))
 	case found == nil && !own:
-		s.fault(metric, "a device of class %s has no %s; %s", class, name, oneOf(name, Names(class)))
+		s.fault(metric, "a device of class %s has no %s; %s", class, name, listed(name, Names(class), "plantroom metrics "+class))
 	}
 	device, room, labels, channel := m.get("device"), m.get("room"), m.get("labels"), m.get("channel")
 	l.Device = s.text(device, "device")
@@ -68,6 +69,10 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 	}
 	off := m.get("off")
 	l.Off = s.boolean(off, "off")
+	unit := ""
+	if found != nil {
+		unit = found.Unit
+	}
 	bounds := 0
 	bound := func(key string) *float64 {
 		n := m.get(key)
@@ -77,19 +82,31 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 		bounds++
 		v := math.Inf(1) // none
 		if !s.is(n, "none") {
-			v = s.number(n, key, 0)
+			v = s.quantity(n, key, unit, 0)
 		}
 		return &v
+	}
+	// What the metric is held against; a value beyond what it can be is a wrong unit.
+	level := func(key string) *float64 {
+		v := bound(key)
+		if v == nil || found == nil || len(found.States) > 0 || math.IsInf(*v, 0) {
+			return v
+		}
+		s.percent(m.get(key), key, unit, *v)
+		if *v < found.Min || *v > found.Max {
+			s.fault(m.get(key), "%s is %s; %s is from %s to %s", key, m.get(key).Value, name, amount(found.Min), strings.TrimSpace(amount(found.Max)+" "+unit))
+		}
+		return v
 	}
 	positive := func(key string) *float64 {
 		v := bound(key)
 		if v != nil && *v < 0 {
-			s.fault(m.get(key), "%s is %g; it must not be negative", key, *v)
+			s.fault(m.get(key), "%s is %s; it must not be negative", key, amount(*v))
 		}
 		return v
 	}
-	l.WarnHigh, l.AlarmHigh = bound("warn_high"), bound("alarm_high")
-	l.WarnLow, l.AlarmLow = bound("warn_low"), bound("alarm_low")
+	l.WarnHigh, l.AlarmHigh = level("warn_high"), level("alarm_high")
+	l.WarnLow, l.AlarmLow = level("warn_low"), level("alarm_low")
 	l.WarnRate, l.AlarmRate = positive("warn_rate"), positive("alarm_rate")
 	l.Hysteresis = positive("hysteresis")
 	span := func(key string, otherwise, lo time.Duration) *time.Duration {
@@ -135,7 +152,7 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 	}
 	ordered := func(a, b *float64, low, high string) {
 		if a != nil && b != nil && !math.IsInf(*a, 0) && !math.IsInf(*b, 0) && *a > *b {
-			s.fault(m.node, "%s is %g and %s is %g; the one must not be above the other", low, *a, high, *b)
+			s.fault(m.node, "%s is %s and %s is %s; the one must not be above the other", low, amount(*a), high, amount(*b))
 		}
 	}
 	ordered(l.WarnHigh, l.AlarmHigh, "warn_high", "alarm_high")
@@ -160,6 +177,10 @@ func (r *siteReader) fits(s *source, m *mapping, l *Limit) {
 	if l.Class == "agent" || l.Class == "site" {
 		return
 	}
+	if name, value := r.unlabelled(l.Labels); name != "" {
+		s.fault(m.node, "no device has the label %s: %s; %s", name, value, oneOf(value, r.labelled(name)))
+		return
+	}
 	for _, d := range r.site.Devices {
 		if l.Device != "" && l.Device != d.ID {
 			continue
@@ -176,6 +197,28 @@ func (r *siteReader) fits(s *source, m *mapping, l *Limit) {
 		}
 	}
 	s.fault(m.node, "no device that this is about measures %s.%s", l.Class, l.Metric)
+}
+
+// unlabelled returns one of labels that no device has.
+func (r *siteReader) unlabelled(labels map[string]string) (name, value string) {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		if !slices.Contains(r.labelled(name), labels[name]) {
+			return name, labels[name]
+		}
+	}
+	return "", ""
+}
+
+// labelled returns what the devices have for a label.
+func (r *siteReader) labelled(name string) (values []string) {
+	for _, d := range r.site.Devices {
+		for _, l := range d.Labels {
+			if l.Name == name {
+				values = append(values, l.Value)
+			}
+		}
+	}
+	return values
 }
 
 // deviceOf returns the device with an id, nil for none.

@@ -69,7 +69,9 @@ type siteReader struct {
 	parts    map[string]*part // by id
 	order    []*part
 	units    map[unit]written[*Device]
-	tests    map[string]string // where each is, by its id
+	lines    map[string]written[ModbusLink] // serial lines, by their device
+	tests    map[string]string              // where each is, by its id
+	later    []func()                       // what is looked at when all devices are known
 	files    map[string]bool
 	revealed map[string]string // what references to secrets stand for -> the reference
 }
@@ -77,7 +79,7 @@ type siteReader struct {
 func newSiteReader(faults *Faults) *siteReader {
 	return &siteReader{
 		faults: faults, profiles: map[string]*Profile{}, site: &Site{Limits: UsualLimits()}, tests: map[string]string{},
-		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, files: map[string]bool{}, revealed: map[string]string{},
+		buses: map[string]written[*Bus]{}, parts: map[string]*part{}, units: map[unit]written[*Device]{}, lines: map[string]written[ModbusLink]{}, files: map[string]bool{}, revealed: map[string]string{},
 	}
 }
 
@@ -108,6 +110,7 @@ func reason(err error) error {
 
 func (r *siteReader) readSite(s *source, root *yaml.Node) {
 	m := s.mapping(root, "the site")
+	m.lists = true
 	r.site.Name = s.name(m.need("site", "praha-1"), "site")
 	r.site.Agent = s.deviceID(m.get("agent"), "agent")
 	if r.site.Agent == "" {
@@ -119,6 +122,9 @@ func (r *siteReader) readSite(s *source, root *yaml.Node) {
 	r.site.State = os.Getenv("STATE_DIRECTORY") // systemd's, of the service
 	if n := m.get("state"); n != nil {
 		r.site.State = beside(s.file, s.text(n, "state"))
+		if info, err := os.Stat(r.site.State); err == nil && !info.IsDir() {
+			s.fault(n, "state is %s, which is a file; name a folder", r.site.State)
+		}
 	}
 	r.site.Queue = r.queue(s, m.get("queue"))
 	r.site.Hold = s.incidents(m.get("incidents"))
@@ -158,25 +164,29 @@ func (r *siteReader) readSite(s *source, root *yaml.Node) {
 				continue
 			}
 			m := in.mapping(root, "an included file")
+			m.lists = true
 			r.readBuses(in, m.get("buses"))
 			read = append(read, listsOf(m))
 			m.done()
 		}
 	}
 	for _, l := range read {
-		for _, n := range l.s.list(l.devices) {
+		for _, n := range l.s.items(l.devices, "devices") {
 			r.device(l.s, n)
 		}
-		for _, n := range l.s.list(l.nodes) {
+		for _, n := range l.s.items(l.nodes, "nodes") {
 			r.node(l.s, n)
 		}
 	}
 	r.connect()
+	for _, look := range r.later {
+		look()
+	}
 	for _, l := range read { // when all that they can be about is known
 		for _, n := range l.s.list(l.limits) {
 			r.limit(l.s, n)
 		}
-		for _, n := range l.s.list(l.tests) {
+		for _, n := range l.s.items(l.tests, "tests") {
 			r.test(l.s, n)
 		}
 	}
@@ -248,7 +258,11 @@ func (r *siteReader) profile(s *source, n *yaml.Node) *Profile {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid):
 		known := slices.AppendSeq(embeddedNames(), maps.Keys(r.profiles))
-		s.fault(n, "there is no profile %s; %s", name, oneOf(name, known))
+		if name == "auto" {
+			s.fault(n, "auto is no profile; plantroom read --profile auto asks the device, and says what to write here")
+			break
+		}
+		s.fault(n, "there is no profile %s; %s", name, listed(name, known, "plantroom profiles"))
 	case err != nil:
 		s.fault(n, "the profile %s that comes with plantroom is broken: %v", name, err)
 	}
@@ -451,9 +465,14 @@ func (s *source) url(n *yaml.Node, schemes ...string) string {
 	}
 	text := s.text(n, "url")
 	u, err := url.Parse(text)
+	example := schemes[0] + "://10.1.0.5"
+	if host, port, err := net.SplitHostPort(text); err == nil && host != "" && port != "" && !strings.ContainsAny(text, "/ ") {
+		example = schemes[0] + "://" + text // only that was left out
+	}
 	switch {
+	case text == "": // and that was said
 	case err != nil || u.Scheme == "" || u.Host == "":
-		s.fault(n, "url %q is none; write for example %s://10.1.0.5", text, schemes[0])
+		s.fault(n, "url is %q; write SCHEME://HOST:PORT, for example %s", text, example)
 	case !slices.Contains(schemes, u.Scheme):
 		s.fault(n, "url begins with %s; %s", u.Scheme, oneOf(u.Scheme, schemes))
 	case u.User != nil:
@@ -467,20 +486,31 @@ func (s *source) address(n *yaml.Node, what, port string) string {
 	if n == nil {
 		return ""
 	}
-	text := s.text(n, what)
+	address, err := ParseAddress(s.text(n, what), port)
+	if err != nil {
+		s.fault(n, "%s is %v", what, err)
+	}
+	return address
+}
+
+// ParseAddress returns text as host:port, with the port that is usual where
+// none is given. Its error begins with the text.
+func ParseAddress(text, port string) (string, error) {
 	host, p, err := net.SplitHostPort(text)
 	if err != nil {
 		host, p = strings.Trim(text, "[]"), port
 	}
 	if v, err := strconv.Atoi(p); err != nil || v < 0 || v > 65535 || strings.Trim(host, "0123456789") == "" || strings.ContainsAny(host, "/ ") {
-		s.fault(n, "%s is %q; write HOST or HOST:PORT, for example 10.1.0.30:%s", what, text, port)
-		return ""
+		return "", fmt.Errorf("%q; write HOST or HOST:PORT, for example 10.1.0.30:%s", text, port)
 	}
-	return net.JoinHostPort(host, p)
+	if strings.Trim(host, "0123456789.") == "" && net.ParseIP(host) == nil {
+		return "", fmt.Errorf("%q, which is no IP address; it has four numbers from 0 to 255 without leading zeros, for example 10.1.0.30", text)
+	}
+	return net.JoinHostPort(host, p), nil
 }
 
 func (r *siteReader) readBuses(s *source, n *yaml.Node) {
-	for _, item := range s.list(n) {
+	for _, item := range s.items(n, "buses") {
 		m := s.mapping(item, "the bus")
 		bus := &Bus{ID: s.name(m.need("id", "hall-rs485"), "id")}
 		if n := m.need("modbus", "{tcp: 10.1.0.40}"); n != nil {
@@ -534,6 +564,11 @@ func (r *siteReader) link(m *mapping) (l ModbusLink) {
 		usual = 2 // the Modbus serial specification keeps a character at 11 bits
 	}
 	l.StopBits = s.integer(stop, "stop_bits", usual, 1, 2)
+	if first, ok := r.lines[l.Serial]; !ok {
+		r.lines[l.Serial] = written[ModbusLink]{l, s.at(m.node)}
+	} else if first.thing != l {
+		s.fault(m.node, "%s has other settings at %s; what hangs on one line has the same", l.Serial, first.at)
+	}
 	return l
 }
 
@@ -644,7 +679,13 @@ func (r *siteReader) modbusAddress(s *source, n *yaml.Node) *ModbusAddress {
 	} else {
 		a.Link = r.link(m)
 	}
-	a.Unit = s.integer(m.need("unit", "1"), "unit", 1, 0, 255)
+	// On a line 0 is for all devices, of which none answers, and what is above
+	// 247 for none; over TCP both are in use for the device itself.
+	lo, hi := 0, 255
+	if a.Link.Serial != "" || a.Link.RTUOverTCP != "" {
+		lo, hi = 1, 247
+	}
+	a.Unit = s.integer(m.need("unit", "1"), "unit", 1, lo, hi)
 	m.done()
 	return a
 }
@@ -749,6 +790,8 @@ func (r *siteReader) secrets(dir string) func(string) (string, error) {
 				value, ok := os.LookupEnv(name)
 				if !ok {
 					missing = fmt.Errorf("the environment variable %s is not set", name)
+				} else if value == "" {
+					missing = fmt.Errorf("the environment variable %s is empty", name)
 				}
 				r.revealed[value] = ref
 				return value
@@ -765,6 +808,9 @@ func (r *siteReader) secrets(dir string) func(string) (string, error) {
 					missing = fmt.Errorf("the secret in %s cannot be read: %v", path, reason(err))
 				}
 				text := strings.TrimRight(string(value), "\r\n")
+				if text == "" && missing == nil {
+					missing = fmt.Errorf("the file %s is empty; it should hold the secret, on one line", path)
+				}
 				r.revealed[text] = ref
 				return text
 			default:

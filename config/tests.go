@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -46,16 +47,20 @@ func (r *siteReader) test(s *source, n *yaml.Node) {
 	span := func(key string) time.Duration { return s.duration(m.get(key), key, 0, Slot, 24*time.Hour) }
 	t.StartWithin, t.LoadWithin, t.TransferWithin = span("start_within"), span("load_within"), span("transfer_within")
 	t.Carry, t.Run = span("carry"), span("run")
-	number := func(key string, hi float64) float64 {
+	number := func(key, unit string, hi float64) float64 {
 		n := m.get(key)
-		v := s.number(n, key, 0)
-		if n != nil && (v <= 0 || v > hi) {
-			s.fault(n, "%s is %s; it must be above 0 and at most %g", key, n.Value, hi)
+		if n == nil {
+			return 0
 		}
+		v := s.quantity(n, key, unit, math.NaN())
+		if v <= 0 || v > hi {
+			s.fault(n, "%s is %s; it must be above 0 and at most %s", key, n.Value, amount(hi))
+		}
+		s.percent(n, key, unit, v)
 		return v
 	}
-	t.Load = number("load", gridWatts)
-	t.Frequency, t.Charge = number("frequency_within", 50), number("battery_left", 100)
+	t.Load = number("load", "W", gridWatts)
+	t.Frequency, t.Charge = number("frequency_within", "Hz", 50), number("battery_left", "%", 100)
 	m.done()
 	if m.node == nil {
 		return

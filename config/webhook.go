@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -93,6 +94,11 @@ func (r *siteReader) webhook(s *source, n *yaml.Node, i int, names map[string]st
 		for _, p := range pairs {
 			out.Labels[p.key.Value] = s.text(p.value, "the label "+p.key.Value)
 		}
+		r.later = append(r.later, func() {
+			if name, value := r.unlabelled(out.Labels); name != "" {
+				s.fault(n, "no device has the label %s: %s; %s", name, value, oneOf(value, r.labelled(name)))
+			}
+		})
 	}
 	// An incident is of the site: who asks for some devices means what happens to them.
 	out.Consequences = out.Classes != nil || out.Labels != nil
@@ -112,7 +118,7 @@ func (s *source) secretURL(n *yaml.Node) Secret {
 	switch {
 	case text == "": // and that was said
 	case err != nil || u.Scheme == "" || u.Host == "":
-		s.fault(n, "the url is none; write for example https://chat.example.com/hooks/1234")
+		s.fault(n, "the url has no scheme or no host; write for example https://chat.example.com/hooks/1234")
 	case u.Scheme != "https" && u.Scheme != "http":
 		s.fault(n, "the url must begin with https:// or http://")
 	case u.User != nil:
@@ -203,7 +209,11 @@ func (s *source) template(n *yaml.Node, out *Webhook) {
 		var v any
 		if strings.HasPrefix(out.ContentType, "application/json") {
 			if err := json.Unmarshal(made.Bytes(), &v); err != nil {
-				s.fault(n, "what the template makes is no JSON: %v in %s; {{json .Text.EN}} writes a text with its quotes, and content_type says what else it is", err, shorten(made.String()))
+				where := "it ends too early"
+				if e, ok := errors.AsType[*json.SyntaxError](err); ok && e.Offset > 0 && int(e.Offset) < made.Len() {
+					where = "from " + shorten(made.String()[e.Offset-1:]) + " on"
+				}
+				s.fault(n, "what the template makes is no JSON, %s: %s; {{json .Text.EN}} writes a text with its quotes, and content_type says what else it is", where, shorten(made.String()))
 				return
 			}
 		}
@@ -230,27 +240,42 @@ func (s *source) templateFault(n *yaml.Node, err error) {
 		s.fault(n, "template: %v", err)
 		return
 	}
-	what := part[4]
+	what := templateMistake(part[4])
 	if part[3] != "" {
 		what = part[3] + ": " + what
 	}
 	line, _ := strconv.Atoi(part[1])
 	col, _ := strconv.Atoi(part[2])
-	hint := ""
-	if _, field, ok := strings.Cut(what, "can't evaluate field "); ok {
-		field, _, _ = strings.Cut(field, " ")
-		hint = "; the README lists what an event has"
-		if near := nearest(field, noticeFields()); near != "" {
-			hint = "; did you mean " + near + "?"
-		}
-	}
 	// The lines of a literal block are those of the file, but for their indent.
 	if first := n.Line; n.Style&yaml.LiteralStyle != 0 && !strings.Contains(n.Value, "${") && first+line <= len(s.lines) {
 		indent := len(s.lines[first]) - len(bytes.TrimLeft(s.lines[first], " "))
-		s.fault(&yaml.Node{Line: first + line, Column: indent + 1 + col}, "template: %s%s", what, hint)
+		s.fault(&yaml.Node{Line: first + line, Column: indent + 1 + col}, "template: %s", what)
 		return
 	}
-	s.fault(n, "template, line %d: %s%s", line, what, hint)
+	s.fault(n, "template, line %d: %s", line, what)
+}
+
+// templateMistake says what text/template found in words for who wrote the
+// template.
+func templateMistake(what string) string {
+	if _, field, ok := strings.Cut(what, "can't evaluate field "); ok {
+		field, _, _ = strings.Cut(field, " ")
+		if near := nearest(field, noticeFields()); near != "" {
+			return "there is no ." + field + "; did you mean ." + near + "?"
+		}
+		return "there is no ." + field + "; the README lists what an event has"
+	}
+	if name, ok := strings.CutPrefix(what, "function "); ok {
+		name, _, _ = strings.Cut(strings.Trim(name, `"`), `"`)
+		return "there is no function " + name + "; " + oneOf(name, []string{"json", "local", "and", "or", "not", "eq", "ne", "index", "len", "printf"})
+	}
+	switch {
+	case strings.Contains(what, "unexpected EOF"):
+		return "an if, range or with lacks its {{end}}"
+	case strings.HasPrefix(what, "unclosed action"), strings.HasPrefix(what, "bad character"), strings.HasPrefix(what, `unexpected "}"`):
+		return "what begins with {{ must end with }}"
+	}
+	return what
 }
 
 // noticeFields are the fields that a template can use.

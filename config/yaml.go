@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -39,6 +42,14 @@ func (s *source) at(n *yaml.Node) string { return fmt.Sprintf("%s:%d:%d", s.file
 // or has nothing in it.
 func (s *source) parse(text []byte) *yaml.Node {
 	s.lines = bytes.Split(text, []byte("\n"))
+	if !bytes.HasPrefix(text, []byte("\xFE\xFF")) && !bytes.HasPrefix(text, []byte("\xFF\xFE")) && !utf8.Valid(text) { // but UTF-16
+		for i, line := range s.lines {
+			if bad := strings.IndexFunc(string(line), func(r rune) bool { return r == utf8.RuneError }); bad >= 0 {
+				s.fault(&yaml.Node{Line: i + 1, Column: 1 + utf8.RuneCount(line[:bad])}, "the file is not UTF-8 text; save it with the encoding UTF-8")
+				return nil
+			}
+		}
+	}
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	err := dec.Decode(&doc)
@@ -105,7 +116,53 @@ func (s *source) syntax(text []byte, err error) {
 		return true
 	})
 	line := string(lines[n-1])
-	s.fault(&yaml.Node{Line: n, Column: 1 + len(line) - len(strings.TrimLeft(line, " \t"))}, "not YAML: %s", what)
+	col := len(line) - len(strings.TrimLeft(line, " \t"))
+	tab := strings.IndexByte(line[:col], '\t')
+	begin := valueBegin.FindStringSubmatchIndex(line)
+	switch {
+	case tab >= 0:
+		s.fault(&yaml.Node{Line: n, Column: 1 + tab}, "not YAML: a tab; indent with spaces")
+	case begin != nil && slices.ContainsFunc(unquoted, func(text string) bool { return strings.Contains(what, text) }):
+		at := begin[2]
+		s.fault(&yaml.Node{Line: n, Column: 1 + utf8.RuneCountInString(line[:at])}, "not YAML: "+beginsWith, line[at])
+	case strings.Contains(what, "mapping values") && !secondColon.MatchString(line):
+		s.fault(&yaml.Node{Line: n, Column: 1 + col}, "not YAML: this key is not in the column of its neighbours, or the line before it lacks a colon, or the space after one")
+	default:
+		for _, f := range fixes {
+			if strings.Contains(what, f.library) {
+				what = f.right
+				break
+			}
+		}
+		s.fault(&yaml.Node{Line: n, Column: 1 + col}, "not YAML: %s", what)
+	}
+}
+
+const beginsWith = "a value that begins with %c needs quotes: \"%[1]c...\""
+
+// valueBegin finds a value that begins with what YAML has no use for, or
+// another one.
+var valueBegin = regexp.MustCompile(`(?:[:,\[{-]) +([%@!*&|>#?` + "`" + `])[^ \n]`)
+
+// unquoted is what the YAML library says of such a value.
+var unquoted = []string{"cannot start any token", "anchor", "alphabetic", "whitespace or line break", "comment or line break", "node content"}
+
+// secondColon finds a plain value that looks like a key.
+var secondColon = regexp.MustCompile(`^[^:{\['"]*: [^{\['"]*:(\s|$)`)
+
+type fix struct{ library, right string }
+
+// fixes are what would be right where the YAML library says only what it
+// looked for.
+var fixes = []fix{
+	{"expected ',' or '}'", "what begins with { must be key: value, key: value and end with }; a value with { } or a colon in it needs quotes"},
+	{"expected ',' or ']'", "what begins with [ must be items with commas between them and end with ]; an item with [ ] or a colon in it needs quotes"},
+	{"mapping values are not allowed", "a second colon; a value with a colon and a space in it needs quotes"},
+	{"expected '-' indicator", "this stands neither under the keys of the item above, nor is it an item (-); keys of one thing begin in the same column"},
+	{"expected key", "this stands in a column of its own; keys of one thing begin in the same column"},
+	{"could not find expected ':'", "a key without its colon; write key: value"},
+	{"unexpected end of stream", "a text that begins with a quote and does not end with one"},
+	{"unknown escape", "a backslash means something within \"...\"; write '...' for a text with backslashes"},
 }
 
 // readable reports whether text is YAML.
@@ -187,6 +244,20 @@ func (s *source) list(n *yaml.Node) []*yaml.Node {
 	return items
 }
 
+// items is list for things with an id, which may not be the keys of a mapping.
+func (s *source) items(n *yaml.Node, what string) []*yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return s.list(n)
+	}
+	for i := 1; i < len(n.Content); i += 2 {
+		if resolve(n.Content[i]).Kind != yaml.MappingNode || n.Content[i-1].Value == "modbus" || n.Content[i-1].Value == "snmp" {
+			return s.list(n)
+		}
+	}
+	s.fault(n, "%s is a list; write - {id: %s, ...}", what, n.Content[0].Value)
+	return nil
+}
+
 // A mapping is a YAML mapping of which the reader takes the keys it knows;
 // done reports the ones left.
 type mapping struct {
@@ -197,6 +268,9 @@ type mapping struct {
 	known   []string
 	taken   map[string]bool
 	missing []missing
+
+	lists    bool                // a key without a value is an empty list
+	reported map[*yaml.Node]bool // keys without a value
 }
 
 // A missing key must be there and is not.
@@ -205,7 +279,7 @@ type missing struct{ key, example string }
 // mapping returns n's entries; where n is no mapping it says so and returns
 // one without entries, in which nothing required is missed.
 func (s *source) mapping(n *yaml.Node, what string) *mapping {
-	m := &mapping{source: s, node: resolve(n), what: what, taken: map[string]bool{}}
+	m := &mapping{source: s, node: resolve(n), what: what, taken: map[string]bool{}, reported: map[*yaml.Node]bool{}}
 	var ok bool
 	if m.pairs, ok = s.entries(n, what); !ok {
 		m.node = nil
@@ -223,12 +297,24 @@ func (m *mapping) get(key string) *yaml.Node {
 			m.taken[key] = true
 			m.outline.key(m.node, key, p)
 			if p.value.Tag == "!!null" {
+				m.empty(p)
 				return nil
 			}
 			return p.value
 		}
 	}
 	return nil
+}
+
+// empty reports a key without a value: what was meant may have been a value
+// that begins with #, and what is usual would be taken for it. Whole lists of a
+// file may be empty, as where everything below them is a comment.
+func (m *mapping) empty(p pair) {
+	if m.lists || m.reported[p.key] {
+		return
+	}
+	m.reported[p.key] = true
+	m.fault(p.key, "%s is empty; give it a value, or leave it out (a value that begins with # or & needs quotes)", p.key.Value)
 }
 
 // need is get for a key that must be there.
@@ -257,12 +343,17 @@ func (m *mapping) done() {
 	misspelt := map[string]bool{}
 	for _, p := range m.pairs {
 		if !m.taken[p.key.Value] {
+			if p.value.Tag == "!!null" && p.value.Value == "" && m.node.Style&yaml.FlowStyle != 0 {
+				// It is not shown: it may be a part of a secret.
+				m.fault(p.key, "this stands alone, without a value; a text with a comma in it needs quotes, and a number has a point")
+				continue
+			}
 			m.fault(p.key, "%s has no key %s; %s", m.what, p.key.Value, oneOf(p.key.Value, m.known))
 			misspelt[nearest(p.key.Value, m.known)] = true
 		}
 	}
 	for _, miss := range m.missing {
-		if m.node != nil && !misspelt[miss.key] {
+		if m.node != nil && !misspelt[miss.key] && !m.taken[miss.key] {
 			m.fault(m.node, "%s has no %s; add for example %s: %s", m.what, miss.key, miss.key, miss.example)
 		}
 	}
@@ -277,6 +368,10 @@ func (s *source) text(n *yaml.Node, what string) string {
 	s.outline.value(n, kind{name: "text"})
 	if n.Kind != yaml.ScalarNode {
 		s.fault(n, "%s must be one value, not a list or a mapping", what)
+		return ""
+	}
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		s.fault(n, beginsWith, '!')
 		return ""
 	}
 	if s.expand == nil {
@@ -364,6 +459,11 @@ func (s *source) number(n *yaml.Node, what string, otherwise float64) float64 {
 	if n == nil {
 		return otherwise
 	}
+	return s.quantity(n, what, "", otherwise)
+}
+
+// quantity is number for one that is in a unit.
+func (s *source) quantity(n *yaml.Node, what, unit string, otherwise float64) float64 {
 	s.outline.value(n, kind{name: "number"})
 	text := s.text(n, what)
 	if i, err := parseInt(text); err == nil {
@@ -374,11 +474,24 @@ func (s *source) number(n *yaml.Node, what string, otherwise float64) float64 {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		s.fault(n, "%s must be a number, not %s", what, text)
+		if unit != "" {
+			unit = " (in " + unit + ")"
+		}
+		s.fault(n, "%s must be a number%s, not %s", what, unit, text)
 		return otherwise
 	}
 	return v
 }
+
+// percent reports a part of one where percent are meant.
+func (s *source) percent(n *yaml.Node, what, unit string, v float64) {
+	if unit == "%" && v > 0 && v < 1 {
+		s.fault(n, "%s is %s, which is less than one percent; a half is 50", what, n.Value)
+	}
+}
+
+// amount writes a number as a person does.
+func amount(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // boolean returns true or false.
 func (s *source) boolean(n *yaml.Node, what string) bool {
@@ -407,11 +520,23 @@ func (s *source) duration(n *yaml.Node, what string, otherwise, lo, hi time.Dura
 		s.fault(n, "%s is %q, which is no duration; write a number and its unit, for example 500ms, 5s or 1m30s", what, text)
 		return otherwise
 	case d < lo || d > hi:
-		s.fault(n, "%s is %s; it must be from %s to %s", what, text, lo, hi)
+		s.fault(n, "%s is %s; it must be from %s to %s", what, text, plain(lo), plain(hi))
 		return otherwise
 	case d%lo != 0:
 		s.fault(n, "%s is %s; it must be a multiple of %s", what, text, lo)
 		return otherwise
 	}
 	return d
+}
+
+// plain writes a duration as a person does: 24h, not 24h0m0s.
+func plain(d time.Duration) string {
+	text := d.String()
+	if rest, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = rest + "m"
+	}
+	if rest, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = rest + "h"
+	}
+	return text
 }

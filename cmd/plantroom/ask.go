@@ -43,11 +43,9 @@ func (a runningAgent) address() (base, token string, err error) {
 		}
 		return strings.TrimSuffix(a.URL, "/"), a.Token, nil
 	}
-	path := cmp.Or(a.Config, "plantroom.yaml")
-	if _, err := os.Stat(path); a.Config == "" && errors.Is(err, fs.ErrNotExist) {
-		if path = serviceConfig; !readable(path) {
-			return "", "", exitError{errors.New("say which agent is meant: --config FILE or --url http://HOST:PORT"), exitFaults}
-		}
+	path := configPath(a.Config)
+	if path == "" {
+		return "", "", exitError{errors.New("say which agent is meant: --config FILE or --url http://HOST:PORT"), exitFaults}
 	}
 	site, err := config.Load(path)
 	if err != nil {
@@ -67,6 +65,21 @@ func (a runningAgent) address() (base, token string, err error) {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port), site.Wall.Token.Reveal(), nil
+}
+
+// configPath returns the configuration that is meant: the one given, that of
+// this folder, or that of the service; "" where there is none.
+func configPath(given string) string {
+	if given != "" {
+		return given
+	}
+	if _, err := os.Stat("plantroom.yaml"); !errors.Is(err, fs.ErrNotExist) {
+		return "plantroom.yaml"
+	}
+	if readable(serviceConfig) {
+		return serviceConfig
+	}
+	return ""
 }
 
 func readable(path string) bool {

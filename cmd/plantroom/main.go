@@ -10,7 +10,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -38,7 +43,8 @@ type commands struct {
 	Read       readCmd       `cmd:"" help:"Poll one device once and print what it says."`
 	Demo       demoCmd       `cmd:"" help:"Run a simulated facility and poll it, on real sockets."`
 	Dashboards dashboardsCmd `cmd:"" help:"Dashboards for Grafana."`
-	Profiles   profilesCmd   `cmd:"" help:"List the profiles that come with plantroom."`
+	Profiles   profilesCmd   `cmd:"" help:"List the profiles that come with plantroom, or print one."`
+	Metrics    metricsCmd    `cmd:"" help:"List what devices can say, with units and words: what limits and profiles name."`
 	Events     eventsCmd     `cmd:"" help:"List what happened, as an agent that runs knows it."`
 	Ack        ackCmd        `cmd:"" help:"Say that somebody looks at an event."`
 	Test       testCmd       `cmd:"" help:"Say that a test begins or ends, and how it went."`
@@ -50,6 +56,7 @@ type commands struct {
 // A console is where a command writes and reports.
 type console struct {
 	out io.Writer
+	err io.Writer // what is said beside what was asked for
 	log *slog.Logger
 }
 
@@ -71,17 +78,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"user": userName()},
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)),
 	)
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		args = append(args[1:len(args):len(args)], "--help")
+	case len(args) == 1 && args[0] == "--version":
+		args = []string{"version"}
+	}
 	parsed, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited // --help
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "plantroom: %v\nplantroom --help lists the commands, plantroom COMMAND --help its flags\n", err)
+		fmt.Fprintf(stderr, "plantroom: %s\nplantroom --help lists the commands, plantroom COMMAND --help its flags\n", misused(err))
 		return exitFaults
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&console{out: stdout, log: slog.New(slog.NewTextHandler(stderr, nil))})
+	parsed.Bind(&console{out: stdout, err: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))})
 	err = parsed.Run()
 	if err == nil {
 		return 0
@@ -94,4 +108,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return e.code
 	}
 	return exitFailure
+}
+
+// misused says what is wrong with the command line in words for who typed it.
+func misused(err error) string {
+	text := noValue.ReplaceAllString(err.Error(), "$1 needs a value")
+	return noInteger.ReplaceAllString(text, "must be a whole number, not $1")
+}
+
+var (
+	noValue   = regexp.MustCompile(`(--[a-z0-9-]+): expected .* but got "EOL" \(<EOL>\)`)
+	noInteger = regexp.MustCompile(`expected a valid 64 bit int but got (".*")`)
+)
+
+// duration reads a duration of the command line, which may be in days.
+func duration(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		var days float64
+		days, err = strconv.ParseFloat(number, 64)
+		d = time.Duration(days * float64(24*time.Hour))
+	}
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is no duration; write a number and its unit, for example 500ms, 5s, 1h30m or 7d", text)
+	}
+	target.SetInt(int64(d))
+	return nil
 }

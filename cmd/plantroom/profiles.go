@@ -10,10 +10,20 @@ import (
 	"plantroom/config"
 )
 
-type profilesCmd struct{}
+type profilesCmd struct {
+	Name string `arg:"" optional:"" help:"Print this one, to read it or to begin one of your own with."`
+}
 
-// Run lists the profiles that come with plantroom, by class.
-func (profilesCmd) Run(c *console) error {
+// Run lists the profiles that come with plantroom, by class, or prints one.
+func (cmd profilesCmd) Run(c *console) error {
+	if cmd.Name != "" {
+		text, err := config.ProfileText(cmd.Name)
+		if err != nil {
+			return exitError{err, exitFaults}
+		}
+		_, err = c.out.Write(text)
+		return err
+	}
 	profiles, err := config.Embedded()
 	if err != nil {
 		return err
@@ -34,6 +44,35 @@ func (profilesCmd) Run(c *console) error {
 				speaks = append(speaks, "snmp")
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", class, name, strings.Join(speaks, "+"), p.Verified, p.Title)
+		}
+	}
+	return w.Flush()
+}
+
+type metricsCmd struct {
+	Class string `arg:"" optional:"" help:"Only those of devices of this class."`
+}
+
+// Run lists what devices can say: the vocabulary of limits, profiles and all
+// that goes out.
+func (cmd metricsCmd) Run(c *console) error {
+	classes := config.Classes()
+	if cmd.Class != "" {
+		if !slices.Contains(classes, cmd.Class) {
+			return exitError{config.UnknownClass(cmd.Class), exitFaults}
+		}
+		classes = []string{cmd.Class}
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "METRIC\tUNIT\tWHAT IT IS")
+	for _, class := range classes {
+		for _, name := range config.Names(class) {
+			m := config.Lookup(class, name)
+			what := m.Doc
+			if len(m.States) > 0 {
+				what += ": " + strings.Join(m.States[1:], ", ")
+			}
+			fmt.Fprintf(w, "%s.%s\t%s\t%s\n", class, name, m.Unit, what)
 		}
 	}
 	return w.Flush()

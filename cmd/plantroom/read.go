@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -24,13 +24,19 @@ import (
 
 type readCmd struct {
 	Device string `arg:"" optional:"" help:"The id of a device of the configuration."`
-	Config string `help:"The configuration that the device is in." placeholder:"FILE" xor:"where"`
+	Config string `help:"The configuration that the device is in (plantroom.yaml)." placeholder:"FILE" xor:"where"`
 
 	Profile string `help:"The profile of a device that is in no configuration, the file of a profile of your own, or auto to recognise the device." placeholder:"NAME|FILE.yaml|auto"`
 	SNMP    string `name:"snmp" help:"Ask this SNMP agent." placeholder:"HOST[:PORT]" xor:"where"`
 	Modbus  string `help:"Ask this Modbus TCP device or gateway." placeholder:"HOST[:PORT]" xor:"where"`
 	Secure  string `name:"modbus-tls" help:"Ask this device or gateway over Modbus/TCP Security." placeholder:"HOST[:PORT]" xor:"where"`
+	RTU     string `name:"rtu-over-tcp" help:"Ask a device behind this serial server, which passes Modbus RTU on." placeholder:"HOST:PORT" xor:"where"`
+	Serial  string `help:"Ask a device on this serial line." placeholder:"/dev/ttyUSB0" xor:"where"`
 	Unit    int    `help:"The Modbus unit id." default:"1"`
+
+	Baud     int    `help:"With --serial." default:"9600"`
+	Parity   string `help:"With --serial: ${enum}." enum:"none,even,odd" default:"none"`
+	StopBits int    `help:"With --serial; 2 without parity, otherwise 1." placeholder:"N"`
 
 	CA         string `name:"ca" help:"With --modbus-tls: a file with the authorities to believe." placeholder:"FILE.pem"`
 	Cert       string `help:"With --modbus-tls: a file with the certificate that we show." placeholder:"FILE.pem"`
@@ -41,9 +47,9 @@ type readCmd struct {
 	V1        bool   `name:"v1" help:"Speak SNMP version 1 instead of 2c."`
 	V3        struct {
 		User         string `help:"SNMP version 3: user."`
-		Auth         string `help:"md5, sha, sha224, sha256, sha384 or sha512." default:"none"`
+		Auth         string `help:"${enum}." enum:"none,md5,sha,sha224,sha256,sha384,sha512" default:"none"`
 		AuthPassword string `help:"Its passphrase." env:"PLANTROOM_V3_AUTH_PASSWORD"`
-		Priv         string `help:"des, aes, aes192, aes256, aes192c or aes256c." default:"none"`
+		Priv         string `help:"${enum}." enum:"none,des,aes,aes192,aes256,aes192c,aes256c" default:"none"`
 		PrivPassword string `help:"Its passphrase." env:"PLANTROOM_V3_PRIV_PASSWORD"`
 		Context      string `help:"Context name."`
 	} `embed:"" prefix:"v3-"`
@@ -61,7 +67,10 @@ func (cmd *readCmd) Run(ctx context.Context, c *console) error {
 	start := time.Now()
 	readings, err := source.Poll(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("%s: %w", cmd.Device, err)
+		return fmt.Errorf("%s: %w%s", cmd.Device, err, cmd.hint(err))
+	}
+	if len(readings) == 0 {
+		return exitError{fmt.Errorf("%s answers, and has nothing that its profile reads; read it with --profile auto to see what it is", cmd.Device), exitUnknown}
 	}
 	for i := range readings {
 		readings[i].Time = start
@@ -75,6 +84,9 @@ func (cmd *readCmd) Run(ctx context.Context, c *console) error {
 // open returns the driver of the device that the command line names, without
 // having polled it.
 func (cmd *readCmd) open(ctx context.Context, c *console) (agent.Source, func(), error) {
+	if cmd.Device != "" && cmp.Or(cmd.Profile, cmd.SNMP, cmd.Modbus, cmd.Secure, cmd.RTU, cmd.Serial) == "" {
+		cmd.Config = configPath(cmd.Config)
+	}
 	if cmd.Config != "" {
 		return cmd.configured(c)
 	}
@@ -97,9 +109,9 @@ func (cmd *readCmd) configured(c *console) (agent.Source, func(), error) {
 			ids = append(ids, d.ID)
 		}
 		if cmd.Device == "" {
-			return nil, nil, exitError{fmt.Errorf("which device? %s has %v", cmd.Config, ids), exitFaults}
+			return nil, nil, exitError{fmt.Errorf("which device? %s has %s", cmd.Config, strings.Join(ids, ", ")), exitFaults}
 		}
-		return nil, nil, exitError{fmt.Errorf("%s has no device %s; it has %v", cmd.Config, cmd.Device, ids), exitFaults}
+		return nil, nil, exitError{fmt.Errorf("%s has no device %s; it has %s", cmd.Config, cmd.Device, strings.Join(ids, ", ")), exitFaults}
 	}
 	return find(site, cmd.Device, c)
 }
@@ -118,8 +130,11 @@ func find(site *config.Site, id string, c *console) (agent.Source, func(), error
 
 // adHoc makes a site of the one device that the flags describe.
 func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error) {
-	if cmd.Profile == "" || cmd.SNMP == "" && cmd.Modbus == "" && cmd.Secure == "" {
-		return nil, exitError{errors.New("read needs either --config FILE and a device, or --profile NAME|auto and one of --snmp, --modbus and --modbus-tls"), exitFaults}
+	if cmd.Profile == "" || cmp.Or(cmd.SNMP, cmd.Modbus, cmd.Secure, cmd.RTU, cmd.Serial) == "" {
+		return nil, exitError{errors.New("read needs either --config FILE and a device, or --profile NAME|auto and one of --snmp, --modbus, --modbus-tls, --rtu-over-tcp and --serial"), exitFaults}
+	}
+	if err := cmd.possible(); err != nil {
+		return nil, exitError{err, exitFaults}
 	}
 	profiles, err := config.Embedded()
 	if err != nil {
@@ -138,7 +153,7 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 	switch {
 	case cmd.SNMP != "":
 		d.ID = cmd.SNMP
-		d.SNMP = &config.SNMPAddress{Address: withPort(cmd.SNMP, "161"), Version: "2c", Community: config.NewSecret(cmd.Community)}
+		d.SNMP = &config.SNMPAddress{Version: "2c", Community: config.NewSecret(cmd.Community)}
 		switch {
 		case cmd.V3.User != "":
 			d.SNMP.Version, d.SNMP.User, d.SNMP.Context = "3", cmd.V3.User, cmd.V3.Context
@@ -147,15 +162,34 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 		case cmd.V1:
 			d.SNMP.Version = "1"
 		}
+		d.SNMP.Address, err = config.ParseAddress(cmd.SNMP, "161")
 	case cmd.Secure != "":
 		d.ID = cmd.Secure
-		d.Modbus = &config.ModbusAddress{Link: config.ModbusLink{Secure: withPort(cmd.Secure, "802")}, Unit: cmd.Unit}
+		d.Modbus = &config.ModbusAddress{Unit: cmd.Unit}
 		if d.Modbus.Link.TLS, err = config.ReadTLS(cmd.CA, cmd.Cert, cmd.Key, cmd.ServerName); err != nil {
 			return nil, exitError{err, exitFaults}
 		}
+		d.Modbus.Link.Secure, err = config.ParseAddress(cmd.Secure, "802")
+	case cmd.Serial != "":
+		d.ID = cmd.Serial
+		link := config.ModbusLink{Serial: cmd.Serial, Baud: cmd.Baud, Parity: cmd.Parity, DataBits: 8, StopBits: cmd.StopBits}
+		if link.StopBits == 0 && link.Parity == "none" {
+			link.StopBits = 2 // the Modbus serial specification keeps a character at 11 bits
+		} else if link.StopBits == 0 {
+			link.StopBits = 1
+		}
+		d.Modbus = &config.ModbusAddress{Link: link, Unit: cmd.Unit}
+	case cmd.RTU != "":
+		d.ID = cmd.RTU
+		d.Modbus = &config.ModbusAddress{Unit: cmd.Unit}
+		d.Modbus.Link.RTUOverTCP, err = config.ParseAddress(cmd.RTU, "502")
 	default:
 		d.ID = cmd.Modbus
-		d.Modbus = &config.ModbusAddress{Link: config.ModbusLink{TCP: withPort(cmd.Modbus, "502")}, Unit: cmd.Unit}
+		d.Modbus = &config.ModbusAddress{Unit: cmd.Unit}
+		d.Modbus.Link.TCP, err = config.ParseAddress(cmd.Modbus, "502")
+	}
+	if err != nil {
+		return nil, exitError{fmt.Errorf("the address is %w", err), exitFaults}
 	}
 	cmd.Device = d.ID
 	if cmd.Profile == "auto" {
@@ -164,11 +198,14 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 			return nil, err
 		}
 	} else if d.Profile = profiles[cmd.Profile]; d.Profile == nil {
-		names := slices.Sorted(maps.Keys(profiles))
-		return nil, exitError{fmt.Errorf("there is no profile %s; there are %v", cmd.Profile, names), exitFaults}
+		_, err := config.ProfileText(cmd.Profile)
+		return nil, exitError{err, exitFaults}
 	}
-	if d.SNMP != nil && d.Profile.SNMP == nil || d.Modbus != nil && d.Profile.Modbus == nil {
-		return nil, exitError{fmt.Errorf("the profile %s does not speak that protocol", d.Profile.Name), exitFaults}
+	switch {
+	case d.SNMP != nil && d.Profile.SNMP == nil:
+		return nil, exitError{fmt.Errorf("the profile %s speaks modbus only; ask with --modbus HOST", d.Profile.Name), exitFaults}
+	case d.Modbus != nil && d.Profile.Modbus == nil:
+		return nil, exitError{fmt.Errorf("the profile %s speaks snmp only; ask with --snmp HOST", d.Profile.Name), exitFaults}
 	}
 	return &config.Site{Devices: []*config.Device{d}}, nil
 }
@@ -185,18 +222,46 @@ func (cmd *readCmd) identify(ctx context.Context, c *console, d *config.Device, 
 	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", d.ID, err)
+		return nil, fmt.Errorf("%s: %w%s", d.ID, err, cmd.hint(err))
 	case p == nil:
 		return nil, exitError{fmt.Errorf("%s: no profile fits; the device says: %s", d.ID, seen), exitUnknown}
 	}
+	fmt.Fprintf(c.err, "%s is recognised, as profile: %s  # %s\n", d.ID, p.Name, p.Title)
 	return p, nil
 }
 
-func withPort(address, port string) string {
-	if _, _, err := net.SplitHostPort(address); err == nil {
-		return address
+// possible reports flags that no device can be asked with.
+func (cmd *readCmd) possible() error {
+	lo, hi := 0, 255
+	if cmd.Serial != "" || cmd.RTU != "" {
+		lo, hi = 1, 247
 	}
-	return net.JoinHostPort(address, port)
+	if cmd.SNMP == "" && (cmd.Unit < lo || cmd.Unit > hi) {
+		return fmt.Errorf("--unit is %d; it must be from %d to %d", cmd.Unit, lo, hi)
+	}
+	for _, p := range []struct{ name, protocol, pass string }{{"auth", cmd.V3.Auth, cmd.V3.AuthPassword}, {"priv", cmd.V3.Priv, cmd.V3.PrivPassword}} {
+		switch {
+		case p.protocol == "none" && p.pass != "":
+			return fmt.Errorf("--v3-%s-password goes with --v3-%[1]s", p.name)
+		case p.protocol != "none" && len(p.pass) < 8:
+			return fmt.Errorf("--v3-%s %s needs --v3-%[1]s-password, of at least 8 characters", p.name, p.protocol)
+		}
+	}
+	switch {
+	case cmd.V3.Priv != "none" && cmd.V3.Auth == "none":
+		return errors.New("--v3-priv needs --v3-auth: SNMP encrypts only what it also authenticates")
+	case cmd.V3.User == "" && cmd.V3.Auth != "none":
+		return errors.New("--v3-auth needs --v3-user")
+	}
+	return nil
+}
+
+// hint says what else a silence can mean, of which the device says nothing.
+func (cmd *readCmd) hint(err error) string {
+	if cmd.SNMP != "" && cmd.V3.User == "" && strings.Contains(err.Error(), "timeout") {
+		return "; a wrong community or version is met with silence, too"
+	}
+	return ""
 }
 
 // A jsonReading is what read --json prints. Value is null where there is none.

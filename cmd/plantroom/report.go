@@ -40,8 +40,11 @@ const serviceState = "/var/lib/plantroom"
 // folder returns the state folder.
 func (s stateFolder) folder() (string, error) {
 	if s.State != "" {
-		if _, err := os.Stat(s.State); err != nil {
-			return "", exitError{fmt.Errorf("--state: %w", err), exitFaults}
+		if _, err := os.ReadDir(s.State); err != nil {
+			if e, ok := errors.AsType[*fs.PathError](err); ok {
+				err = e.Err
+			}
+			return "", exitError{fmt.Errorf("--state %s: %w", s.State, err), exitFaults}
 		}
 		return s.State, nil
 	}
