@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,24 +55,13 @@ devices:
   - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: "127.0.0.1:%[4]s", community: public}, every: 200ms}
   - {id: ups-b, name: UPS B, profile: liebert-ups, snmp: {address: "127.0.0.1:%[4]s", community: public}, every: 200ms}
 `, wall, traps, broker.Port, udp)
-	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := &peer.Output{}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int)
-	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	put(t, site, text)
+	log, stop := running(t, site)
 	said := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/+")
 	events := func() (lines []string) { // of alarms and traps
-		resp, err := http.Get("http://" + wall + "/api/v1/events")
-		if err != nil {
-			return nil
-		}
-		defer resp.Body.Close()
 		var all []agent.Event
-		if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
-			t.Fatal(err)
+		if json.Unmarshal([]byte(get("http://"+wall+"/api/v1/events")), &all) != nil {
+			return nil // it does not listen yet
 		}
 		for _, e := range all {
 			if e.Kind != "alarm" && e.Kind != "trap" {
@@ -154,7 +139,4 @@ devices:
 	tell("Cleared:Alarm:Overload")
 	want("until another clears it", now("ended "+overload)...)
 	stop()
-	if code := <-exit; code != 0 {
-		t.Errorf("exit code %d; the log is\n%s", code, log.String())
-	}
 }

@@ -39,9 +39,6 @@ func TestKillInAnIncident(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "profiles"), 0o777); err != nil {
-		t.Fatal(err)
-	}
 	site := fmt.Sprintf("site: a\nprofiles: [profiles]\nstate: state\nincidents: {hold: 500ms}\nwall: {listen: %q, token: sesame}\n", address) +
 		"tests:\n  - {id: firewall, name: Firewall of the office, kind: manual, every: month}\ndevices:\n"
 	for name, text := range profiles {
@@ -55,16 +52,12 @@ func TestKillInAnIncident(t *testing.T) {
 		}
 		defer s.Close()
 		site += fmt.Sprintf("  - {id: %s-1, profile: %s, modbus: {tcp: %q, unit: 1}, every: 100ms}\n", name, name, s.Addr())
-		if err := os.WriteFile(filepath.Join(dir, "profiles", name+".yaml"), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		put(t, filepath.Join(dir, "profiles", name+".yaml"), text)
 	}
 	path := filepath.Join(dir, "site.yaml")
-	if err := os.WriteFile(path, []byte(site), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(t, path, site)
 
-	start, log := processes(t, path)
+	start, log := processes(t, "run", path)
 	// typed runs a command as people type it.
 	typed := func(args ...string) (string, int) {
 		var out bytes.Buffer
@@ -192,9 +185,7 @@ func TestAskMistakes(t *testing.T) {
 		"no-wall.yaml": "site: a\n" + devices,
 		"users.yaml":   "site: a\nwall: {listen: 127.0.0.1:1, users: {jana: \"$2a$10$AAAAAAAAAAAAAAAAAAAAAOAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}}\n" + devices,
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		put(t, filepath.Join(dir, name), text)
 	}
 	for _, test := range []struct {
 		args string

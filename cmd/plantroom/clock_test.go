@@ -24,9 +24,7 @@ func TestOutageBeforeTheClockIsSet(t *testing.T) {
 	path := filepath.Join(dir, "site.yaml")
 	text := fmt.Sprintf("site: praha-1\nstate: state\ndevices:\n"+
 		"  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 100ms}\n", address)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(t, path, text)
 	site, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)

@@ -229,9 +229,7 @@ func TestGrafanaMayRead(t *testing.T) {
 	path := filepath.Join(dir, "site.yaml")
 	text := fmt.Sprintf("site: demo\noutputs: {influx: {url: %q, bucket: facility, token: \"root:toor\"}}\n"+
 		"devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: 192.0.2.11}}]\n", db.URL)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(t, path, text)
 	var out bytes.Buffer
 	if code := run(t.Context(), []string{"dashboards", "export", "--config", path, dir}, &out, &out); code != 0 {
 		t.Fatalf("exit %d: %s", code, &out)

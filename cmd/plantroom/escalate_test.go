@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,9 +101,6 @@ func TestEscalation(t *testing.T) {
 	defer device.Close()
 	desk, boss := newPager(t), newPager(t)
 	wall, dir := "127.0.0.1:"+peer.TCPPort(t), t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "profiles"), 0o777); err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(dir, "site.yaml")
 	for name, text := range map[string]string{filepath.Join(dir, "profiles", "io.yaml"): text, path: fmt.Sprintf(`site: praha-1
 profiles: [profiles]
@@ -119,11 +115,9 @@ limits:
 devices:
   - {id: io-1, profile: io, modbus: {tcp: %q, unit: 1}, every: 100ms}
 `, wall, desk.URL, boss.URL, after, device.Addr())} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		put(t, name, text)
 	}
-	start, log := processes(t, path)
+	start, log := processes(t, "run", path)
 	inputs := 0
 	alarm := func() (input string) {
 		t.Helper()

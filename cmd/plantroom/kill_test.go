@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -51,9 +50,6 @@ func writeCounterSite(t *testing.T, influx string, counters []*counting) (path s
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "profiles"), 0o777); err != nil {
-		t.Fatal(err)
-	}
 	var site strings.Builder
 	fmt.Fprintf(&site, "site: a\nprofiles: [profiles]\nqueue: {dir: queue}\noutputs: {influx: {url: %q, bucket: facility}}\ndevices:\n", influx)
 	for i, c := range counters {
@@ -64,40 +60,10 @@ func writeCounterSite(t *testing.T, influx string, counters []*counting) (path s
 		t.Cleanup(func() { s.Close() })
 		fmt.Fprintf(&site, "  - {id: d%d, profile: counter, modbus: {tcp: %q, unit: 1}, every: 100ms}\n", i, s.Addr())
 	}
-	for name, text := range map[string]string{"site.yaml": site.String(), "profiles/counter.yaml": profile} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(dir, "site.yaml")
-}
-
-// processes returns what starts an agent as a process of its own, and the log of
-// all of them.
-func processes(t *testing.T, site string) (start func() *exec.Cmd, log *peer.Output) {
-	t.Helper()
-	// The test binary is plantroom when it is called that (see TestMain).
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(t.TempDir(), "plantroom")
-	if err := os.Symlink(self, program); err != nil {
-		t.Fatal(err)
-	}
-	log = &peer.Output{}
-	return func() *exec.Cmd {
-		cmd := exec.Command(program, "run", site)
-		cmd.Stderr = log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			cmd.Process.Kill()
-			cmd.Wait()
-		})
-		return cmd
-	}, log
+	path = filepath.Join(dir, "site.yaml")
+	put(t, path, site.String())
+	put(t, filepath.Join(dir, "profiles", "counter.yaml"), profile)
+	return path
 }
 
 // numbers are those of a counter that are in InfluxDB.
@@ -125,7 +91,7 @@ func TestKill(t *testing.T) {
 		counters[i] = &counting{}
 	}
 	site := writeCounterSite(t, db.URL, counters)
-	start, log := processes(t, site)
+	start, log := processes(t, "run", site)
 	inFlight := make([]map[int]bool, devices)
 	for i := range inFlight {
 		inFlight[i] = map[int]bool{}

@@ -120,21 +120,10 @@ func testBadNetwork(t *testing.T, db *peer.InfluxDB, broker *peer.Mosquitto, see
 	fmt.Fprintf(&site, "outputs:\n  influx: {url: \"http://%s\", bucket: facility}\n  mqtt: {url: \"mqtt://%s\"}\n",
 		tcp(strings.TrimPrefix(db.URL, "http://")), tcp("127.0.0.1:"+broker.Port))
 	dir := t.TempDir()
-	for file, text := range map[string]string{"site.yaml": site.String(), "profiles/meter.yaml": meters} {
-		path := filepath.Join(dir, file)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put(t, filepath.Join(dir, "site.yaml"), site.String())
+	put(t, filepath.Join(dir, "profiles", "meter.yaml"), meters)
 
-	log := &peer.Output{}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int, 1)
-	go func() { exit <- run(ctx, []string{"run", filepath.Join(dir, "site.yaml")}, new(bytes.Buffer), log) }()
+	log, stop := running(t, filepath.Join(dir, "site.yaml"))
 	defer func() {
 		if t.Failed() {
 			t.Log(log)
@@ -151,13 +140,8 @@ func testBadNetwork(t *testing.T, db *peer.InfluxDB, broker *peer.Mosquitto, see
 		}
 	}
 	healthy := func() bool {
-		resp, err := http.Get("http://" + wall + "/healthz")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
 		health.Outputs = nil
-		if err := json.NewDecoder(resp.Body).Decode(&health); err != nil {
+		if err := json.Unmarshal([]byte(get("http://"+wall+"/healthz")), &health); err != nil {
 			return false
 		}
 		up := len(health.Outputs) == 2 && health.Devices.All >= 6 && health.Devices.Up == health.Devices.All
@@ -184,9 +168,6 @@ func testBadNetwork(t *testing.T, db *peer.InfluxDB, broker *peer.Mosquitto, see
 	healed := time.Since(ended)
 
 	stop()
-	if code := <-exit; code != 0 {
-		t.Errorf("exit code %d", code)
-	}
 	text := log.String()
 	for _, pair := range [][2]string{
 		{`msg="device is silent"`, `msg="device answers again"`},

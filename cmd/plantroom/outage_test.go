@@ -81,7 +81,7 @@ func TestLongOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	start, log := processes(t, site)
+	start, log := processes(t, "run", site)
 	inFlight := map[int]bool{}
 	for range 2 {
 		agent := start()
@@ -140,7 +140,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	states := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/a/d0")
-	start, log := processes(t, site)
+	start, log := processes(t, "run", site)
 	process := start()
 	goesOn := func(what string) {
 		t.Helper()

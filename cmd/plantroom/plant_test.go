@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -28,12 +23,7 @@ func TestUnplugAndPlugBack(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		put(t, path, text)
 		return path
 	}
 	udp := peer.UDPPort(t)
@@ -59,15 +49,7 @@ func TestUnplugAndPlugBack(t *testing.T) {
 	file("profiles/meter.yaml", "profile: meter\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n")
 	file("profiles/host.yaml", "profile: host\nclass: ups\nsnmp: {points: [{metric: x_services, unit: \"\", oid: 1.3.6.1.2.1.1.7.0}]}\n")
 	wall := peer.TCPPort(t)
-	health := func() string {
-		resp, err := http.Get("http://127.0.0.1:" + wall + "/healthz")
-		if err != nil {
-			return err.Error()
-		}
-		defer resp.Body.Close()
-		text, _ := io.ReadAll(resp.Body)
-		return string(text)
-	}
+	health := func() string { return get("http://127.0.0.1:" + wall + "/healthz") }
 	site := file("site.yaml", fmt.Sprintf(`
 site: praha-1
 agent: edge-1
@@ -86,11 +68,7 @@ devices:
   - {id: host, profile: host, snmp: {address: "127.0.0.1:%s"}, every: 200ms, timeout: 500ms}
 `, wall, db.URL, broker.Port, tcp, udp))
 
-	log := &peer.Output{}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int)
-	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	log, stop := running(t, site)
 
 	state := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/+")
 	seen := func(topic, part string, lines func() []string) func() bool {
@@ -161,9 +139,6 @@ devices:
 	peer.Until(t, "the database is back", says(`msg="sink takes readings again" sink=influx`))
 
 	stop()
-	if code := <-exit; code != 0 {
-		t.Errorf("exit code %d", code)
-	}
 	gateway.Close()
 	text := log.String()
 	for _, once := range []string{

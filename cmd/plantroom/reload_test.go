@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,12 +40,7 @@ func TestReload(t *testing.T) {
 		t.Helper()
 		// As editors do: another file in its place.
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path+".new", []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		put(t, path+".new", text)
 		if err := os.Rename(path+".new", path); err != nil {
 			t.Fatal(err)
 		}
@@ -57,11 +50,7 @@ func TestReload(t *testing.T) {
 		fmt.Sprintf("  - {id: stays, profile: meter, modbus: {tcp: %q, unit: 1}, every: 200ms}\n", addresses[0])
 	write("site.yaml", site)
 
-	log := &peer.Output{}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int)
-	go func() { exit <- run(ctx, []string{"run", filepath.Join(dir, "site.yaml")}, new(bytes.Buffer), log) }()
+	log, stop := running(t, filepath.Join(dir, "site.yaml"))
 	count := func(device string) int {
 		return db.Count(t, "SELECT count(up) FROM switchboard WHERE up = 1 AND device = '"+device+"'")
 	}
@@ -88,9 +77,6 @@ func TestReload(t *testing.T) {
 		return strings.Contains(db.Query(t, "SELECT count(up) FROM switchboard WHERE site = 'praha-2'"), "switchboard")
 	})
 	stop()
-	if code := <-exit; code != 0 {
-		t.Errorf("exit code %d", code)
-	}
 	gone := count("comes")
 	rows := strings.Split(strings.TrimSpace(db.Query(t, "SELECT up FROM switchboard WHERE device = 'stays'")), "\n")[1:]
 	var last int64

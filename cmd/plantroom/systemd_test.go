@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,13 +32,8 @@ func TestSystemdIsTold(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "300000")
 	site := filepath.Join(dir, "site.yaml")
 	text := "site: a\ndevices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: \"127.0.0.1:1\"}, timeout: 100ms}]\n"
-	if err := os.WriteFile(site, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int)
-	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), new(bytes.Buffer)) }()
+	put(t, site, text)
+	_, stop := running(t, site)
 	if got := next(); got != "READY=1" {
 		t.Errorf("at first: %s", got)
 	}
@@ -60,8 +53,5 @@ func TestSystemdIsTold(t *testing.T) {
 		} else if got != "WATCHDOG=1" {
 			t.Fatalf("%s, want %s", got, want[0])
 		}
-	}
-	if code := <-exit; code != 0 {
-		t.Errorf("exit code %d", code)
 	}
 }

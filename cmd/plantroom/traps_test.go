@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,14 +54,8 @@ outputs: {mqtt: {url: "mqtt://127.0.0.1:%s"}}
 devices:
   - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 1h}
 `, traps, wall, broker.Port, address)
-	if err := os.WriteFile(site, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	log := &peer.Output{}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int)
-	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	put(t, site, text)
+	log, stop := running(t, site)
 	sub := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/ups-a")
 	heard := peer.Subscribe(t, "-p", broker.Port, "-t", "plantroom/praha-1/event")
 	state := func(word string) {
@@ -89,17 +79,9 @@ devices:
 	state("online")
 	snmptrap(t, "snmptrap", "-v2c -c guess "+traps+" 100 1.3.6.1.2.1.33.2.1")
 	peer.Until(t, "the counts", func() bool {
-		resp, err := http.Get("http://" + wall + "/metrics")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		return err == nil && strings.Contains(string(text), "plantroom_traps_received_total 2\n") &&
-			strings.Contains(string(text), `plantroom_traps_dropped_total{reason="denied"} 1`+"\n")
+		text := get("http://" + wall + "/metrics")
+		return strings.Contains(text, "plantroom_traps_received_total 2\n") &&
+			strings.Contains(text, `plantroom_traps_dropped_total{reason="denied"} 1`+"\n")
 	})
 	stop()
-	if code := <-exit; code != 0 {
-		t.Errorf("exit code %d", code)
-	}
 }

@@ -13,9 +13,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -323,7 +320,7 @@ func TestWallSaysThatTheAgentIsGone(t *testing.T) {
 	}
 	at := l.Addr().String()
 	l.Close()
-	start := demoProcess(t, "--wall", at)
+	start, _ := processes(t, "demo", "--mqtt", "127.0.0.1:0", "--wall", at)
 	demo := start()
 	peer.Until(t, "the demo serves its wall", func() bool {
 		c, err := net.Dial("tcp", at)
@@ -444,30 +441,6 @@ func TestWallConnects(t *testing.T) {
 	}
 	if heard := says(pages[0], "no answer"); !slices.Equal(heard, []string{"connecting…", "no answer", "connected, no readings yet", "live · data N s old"}) {
 		t.Errorf("the wall says %q", heard)
-	}
-}
-
-// demoProcess returns what starts a demo as a process of its own.
-func demoProcess(t *testing.T, args ...string) func() *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(t.TempDir(), "plantroom") // see TestMain
-	if err := os.Symlink(self, program); err != nil {
-		t.Fatal(err)
-	}
-	return func() *exec.Cmd {
-		cmd := exec.Command(program, append([]string{"demo", "--mqtt", "127.0.0.1:0"}, args...)...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			cmd.Process.Kill()
-			cmd.Wait()
-		})
-		return cmd
 	}
 }
 

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,19 +52,10 @@ outputs:
 devices:
   - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 200ms, labels: {room: ups-room}}
 `, am.URL, room.URL+"/hooks/sesame-hook", address)
-	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := &peer.Output{}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	exit := make(chan int)
-	go func() { exit <- run(ctx, []string{"run", site}, new(bytes.Buffer), log) }()
+	put(t, site, text)
+	log, stop := running(t, site)
 	defer func() {
 		stop()
-		if code := <-exit; code != 0 {
-			t.Errorf("exit code %d", code)
-		}
 		if text := log.String(); strings.Contains(text, "sesame") || !strings.Contains(text, "401 Unauthorized: who is Bearer ***?") {
 			t.Errorf("log:\n%s", text)
 		}
