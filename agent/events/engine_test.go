@@ -143,6 +143,13 @@ func (p *plant) say(id, readings string) {
 	p.e.Observe(poll)
 }
 
+// own gives a device a state of its profile's own.
+func (p *plant) own(id, metric string, words ...string) {
+	d := p.device(id)
+	m := &agent.Metric{Class: d.Class, Name: metric, Kind: agent.State, States: append([]string{"unknown"}, words...)}
+	p.points[id+" "+metric] = &agent.Point{Device: d, Metric: m}
+}
+
 // well has every device say that it is well, n times, a second each.
 func (p *plant) well(n int) {
 	p.t.Helper()
@@ -443,6 +450,36 @@ func TestLimits(t *testing.T) {
 			p.want(test.want...)
 		})
 	}
+}
+
+// TestLimitsOfParts: what the device as a whole is beyond of is told once, and
+// of its phases only what is more or was told before.
+func TestLimitsOfParts(t *testing.T) {
+	delay, own := 2*time.Second, "L3"
+	p := newPlant(t, Options{}, func(s *Setup) {
+		s.Limits = []Limit{
+			{Class: "ups", Metric: "output_load", WarnHigh: number(85), AlarmHigh: number(100), Delay: &delay},
+			{Class: "ups", Metric: "output_load", Channel: &own, WarnHigh: number(95)},
+		}
+	})
+	for _, loads := range []string{
+		"60 90 50 40", "60 90 50 40", "60 90 50 40", // one phase, for the delay
+		"60 60 50 40",                               // and no more
+		"91 90 91 92", "91 90 91 92", "91 90 91 92", // all of it; the first phase comes before it
+		"92 91 92 101", "92 91 92 101", "92 91 92 101", // one phase has worse, and limits of its own
+		"70 89 60 60", "70 89 60 60", // the whole is well, one phase is not
+		"60 60 60 60",
+	} {
+		var v [4]string
+		copy(v[:], strings.Fields(loads))
+		p.now("ups", fmt.Sprintf("output_load/L1=%s output_load=%s output_load/L2=%s output_load/L3=%s", v[1], v[0], v[2], v[3]))
+	}
+	p.want(
+		"0..3 warning UPS (L1): output load 90 %, above 85 %",
+		"4..10 warning UPS: output load 91 %, above 85 %",
+		"7..10 alarm UPS (L3): output load 101 %, above 100 %",
+		"4..12 warning UPS (L1): output load 89 %, above 85 %",
+	)
 }
 
 // TestStateLimits: the configuration makes a state an event, or another one.

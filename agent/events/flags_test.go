@@ -79,4 +79,22 @@ func TestAbnormalCondition(t *testing.T) {
 		"0..1 warning Cooler reports: alarm",
 		"1..3 warning Cooler reports: other alarm (1.3.6.7)",
 	)
+	// One whose words are others, and one that sums up whatever is wrong.
+	p = newPlant(t, Options{}, nil)
+	p.own("pdu", "x_general_alarm", "clear", "alarm")
+	p.own("pdu", "x_alarm_inverter", "clear", "alarm")
+	p.own("ups", "x_system_status", "normal", "warning", "critical")
+	p.now("pdu", "x_general_alarm=alarm x_alarm_inverter=clear")
+	p.now("pdu", "x_general_alarm=alarm x_alarm_inverter=alarm")
+	p.now("pdu", "x_general_alarm=clear x_alarm_inverter=clear")
+	p.now("ups", "x_system_status=normal self_test=passed")
+	p.now("ups", "x_system_status=warning self_test=failed")
+	p.now("ups", "x_system_status=critical self_test=failed")
+	p.now("ups", "x_system_status=normal self_test=passed")
+	p.want(
+		"0..1 alarm PDU reports: general alarm",
+		"1..2 warning PDU reports: inverter",
+		"4..6 warning UPS: the battery failed its self-test",
+		"5..6 alarm UPS reports: system critical",
+	)
 }

@@ -572,13 +572,15 @@ func (e *Engine) resume(metas map[string]*meta) {
 
 // meaningOf returns the meaning of an event that an earlier run made.
 func meaningOf(ev *agent.Event) meaning {
-	switch ev.Kind {
-	case "state":
+	if ev.Kind == "state" || ev.Kind == "alarm" {
 		for i := range states {
 			if r := &states[i]; r.metric == ev.Metric && (r.class == "*" || r.class == ev.Class) && ruleHas(r, ev.State) {
 				return r.meaning
 			}
 		}
+	}
+	switch ev.Kind {
+	case "state":
 		if ev.Metric == "power_redundancy" {
 			return asExpected
 		}

@@ -129,6 +129,11 @@ var states = []stateRule{
 	{"dc", "battery_status", []string{"discharging"}, agent.Alarm, onBattery, lasting,
 		agent.Words{EN: "%s is on battery", CS: "%s běží na baterie"}},
 
+	{"dc", "x_battery_contactor", []string{"disconnected"}, agent.Alarm, ofPower, lasting,
+		agent.Words{EN: "%s: the battery is disconnected", CS: "%s: baterie je odpojená"}},
+	{"dc", "x_controller_link", []string{"down"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s: the card has lost its controller", CS: "%s: karta nemá spojení s řídicí jednotkou"}},
+
 	{"ats", "transfer", []string{"other"}, agent.Warning, transfer, lasting,
 		agent.Words{EN: "%s has gone to its other source", CS: "%s přešel na druhý zdroj"}},
 	{"ats", "transfer", []string{"none"}, agent.Alarm, transfer, settled,
@@ -139,6 +144,11 @@ var states = []stateRule{
 		agent.Words{EN: "%s: source A has failed", CS: "%s: výpadek zdroje A"}},
 	{"ats", "source_b_status", []string{"fail"}, agent.Warning, asExpected, lasting,
 		agent.Words{EN: "%s: source B has failed", CS: "%s: výpadek zdroje B"}},
+
+	{"ats", "x_source_a_switch", []string{"tripped"}, agent.Warning, ofPower, lasting,
+		agent.Words{EN: "%s: the switch of source A has tripped", CS: "%s: vypadl spínač zdroje A"}},
+	{"ats", "x_source_b_switch", []string{"tripped"}, agent.Warning, ofPower, lasting,
+		agent.Words{EN: "%s: the switch of source B has tripped", CS: "%s: vypadl spínač zdroje B"}},
 
 	{"generator", "status", []string{"starting", "warming_up", "running", "on_load", "cooling_down", "stopping"}, agent.Info, asExpected, lasting,
 		agent.Words{EN: "%s was told to start", CS: "%s dostal povel ke startu"}},
@@ -159,6 +169,8 @@ var states = []stateRule{
 		agent.Words{EN: "%s has a fault", CS: "%s má poruchu"}},
 	{"cooling", "status", []string{"off"}, agent.Warning, coldStopped, changed,
 		agent.Words{EN: "%s has stopped", CS: "%s nechladí"}},
+	{"cooling", "x_power_source", []string{"secondary"}, agent.Warning, ofCooling, lasting,
+		agent.Words{EN: "%s runs on its second feed", CS: "%s běží na druhý přívod"}},
 	{"cooling", "mode", []string{"mechanical"}, agent.Info, ofCooling, momentary,
 		agent.Words{EN: "%s now cools mechanically", CS: "%s přechází na strojní chlazení"}},
 	{"cooling", "mode", []string{"mixed"}, agent.Info, ofCooling, momentary,
@@ -172,12 +184,27 @@ var states = []stateRule{
 		agent.Words{EN: "%s: smoke", CS: "%s: kouř"}},
 	{"climate", "door", []string{"open"}, agent.Info, apart, lasting,
 		agent.Words{EN: "%s: the door is open", CS: "%s: dveře jsou otevřené"}},
+	{"climate", "x_detector", []string{"alarm"}, agent.Alarm, apart, lasting,
+		agent.Words{EN: "%s: the detector is in alarm", CS: "%s: čidlo hlásí alarm"}},
+	{"climate", "x_cable", []string{"disconnected", "invalid"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s: the cable detects no leak, it is not connected", CS: "%s: kabel únik nezjistí, není připojený"}},
+	{"climate", "x_power", []string{"battery"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s runs on its own battery", CS: "%s běží na vlastní baterii"}},
+	{"climate", "x_hardware", []string{"one_wire_error"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s: the wire of its sensors has a fault", CS: "%s: porucha sběrnice čidel"}},
+	{"climate", "x_hardware", []string{"hardware_error"}, agent.Warning, apart, lasting,
+		agent.Words{EN: "%s has a hardware fault", CS: "%s má poruchu hardwaru"}},
 }
 
 // What a profile's own states (x_...) say when the device itself reports an
 // alarm.
-var alarmWords = []string{"alarm", "active", "fault", "fail", "failed", "failure", "tripped", "lost", "sensor_error",
-	"high_critical", "low_critical", "alarm_low", "alarm_high", "critical"}
+var alarmWords = []string{"alarm", "active", "fault", "fail", "failed", "failure", "error", "tripped", "lost", "sensor_error", "alarm_low", "alarm_high"}
+
+// What they say where the device has two grades of it. Then an alarm is one.
+var (
+	warningWords  = []string{"warning", "high_warning", "low_warning", "upper_warning", "lower_warning"}
+	criticalWords = []string{"critical", "high_critical", "low_critical", "upper_critical", "lower_critical"}
+)
 
 // A grade is how bad an alarm (x_alarm_...) is, where the device says so by the
 // state's word.
@@ -194,8 +221,8 @@ var grades = map[string]grade{
 	"controlled_shutdown": {agent.Alarm, agent.Words{EN: "controlled shutdown", CS: "řízené odstavení"}},
 }
 
-// Alarms that only sum up others: each says that there is one of these grades.
-// It is told where the device names none that is.
+// Alarms that only sum up others: each says that there is one of these grades,
+// or anything wrong. It is told where the device names none that is.
 var summaries = map[string][]string{
 	"x_warning_alarm":   {"warning"},
 	"x_shutdown_alarm":  {"shutdown", "controlled_shutdown"},
@@ -204,6 +231,8 @@ var summaries = map[string][]string{
 	"x_alarm_abnormal_condition": {"active"},
 	"x_alarm_general_alarm":      {"active"},
 	"x_alarm":                    {"active"},
+	"x_general_alarm":            {"alarm"},
+	"x_system_status":            {}, // of anything
 }
 
 // Words in the names of such states that make it more than a warning.
@@ -211,12 +240,12 @@ var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "o
 	"emergency", "fail_to_start", "overspeed", "underspeed", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke",
 	"water_leak", "loss_of",
 	"output_off", "output_bad", "not_protected", "system_off", "short_circuit", "breaker_open", "battery_disconnected", "depleted_battery",
-	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure"}
+	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure", "load_disconnected"}
 
 // Alarms that only repeat what the status or the self-test says, which is told
 // of already where it is anything to tell of.
 var repeated = []string{"x_alarm_on_battery", "x_alarm_on_bypass", "x_alarm_test_in_progress", "x_alarm_on_inverter", "x_alarm_battery_charging",
-	"x_alarm_eco_mode", "x_alarm_unit_on", "x_alarm_unit_off", "x_alarm_unit_on_standby"}
+	"x_alarm_eco_mode", "x_alarm_unit_on", "x_alarm_unit_off", "x_alarm_unit_on_standby", "x_general_error"}
 
 // Words in the names of alarms that somebody wanted or that can wait, and in
 // those of what a loss of supply brings with it.
@@ -250,16 +279,39 @@ func rulesOf(m *agent.Metric, class string) []*stateRule {
 		return by
 	}
 	rule := deviceAlarm(m, class)
+	own := !strings.HasPrefix(m.Name, "x_alarm_") // a state that can be more than an alarm
+	twoGrades := own && slices.ContainsFunc(m.States, func(w string) bool { return slices.Contains(warningWords, w) })
 	for code, w := range m.States {
 		switch g, graded := grades[w]; {
-		case code == 0:
-		case graded && strings.HasPrefix(m.Name, "x_alarm_"):
+		case code == 0 || by != nil && by[code] != nil:
+		case graded && !own:
 			put(code, rule.graded(w, g))
+		case own && slices.Contains(criticalWords, w) || twoGrades && w == "alarm":
+			put(code, rule.of(w).graded(w, grade{severity: agent.Alarm}))
+		case own && slices.Contains(warningWords, w):
+			put(code, rule.of(w).graded(w, grade{severity: agent.Warning}))
 		case slices.Contains(alarmWords, w):
-			put(code, rule)
+			put(code, rule.of(w))
 		}
 	}
 	return by
+}
+
+// of returns the rule with words that say which state it is, where the name of
+// the metric alone does not.
+func (r *stateRule) of(word string) *stateRule {
+	what := r.metric
+	for _, kind := range []string{"_state", "_status"} {
+		if short, ok := strings.CutSuffix(what, kind); ok && short != "x" {
+			what = short
+		}
+	}
+	if word == "active" || word == "alarm" && what == r.metric && what != "x_status" {
+		return r
+	}
+	out := *r
+	out.text = say(agent.Words{EN: "%%s reports: %s %s", CS: "%%s hlásí: %s: %s"}, named(what), stateWords(word))
+	return &out
 }
 
 // graded returns the rule of an alarm that is as bad as a word says.

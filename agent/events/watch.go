@@ -391,6 +391,9 @@ func (e *Engine) limit(c *cell, at time.Time) {
 	if at.Sub(l.since) < delay {
 		return
 	}
+	if l.event == nil && now != 0 && c.partOf(now) {
+		return
+	}
 	l.is = now
 	if now == 0 {
 		if l.event != nil {
@@ -415,6 +418,15 @@ func (e *Engine) limit(c *cell, at time.Time) {
 		Value: &value, Unit: m.Unit, Text: text}
 	describe(&ev, c.device.Device)
 	l.event = e.begin(ev, meaning{domain: limitDomain(c.device.Class)})
+}
+
+// partOf reports whether what a channel is beyond of, the device as a whole is
+// too: then that is told, and not each of its phases or sensors.
+func (c *cell) partOf(now level) bool {
+	p := c.point
+	whole := c.device.byName[cellName{p.Metric.Class, p.Metric.Name, ""}]
+	return whole != nil && whole != c && whole.limit != nil && whole.limit.seen*now > 0 && abs(whole.limit.seen) >= abs(now) &&
+		whole.limit.bound(now) == c.limit.bound(now)
 }
 
 func abs(l level) level { return max(l, -l) }
@@ -535,14 +547,19 @@ func (e *Engine) judge(c *cell, word string, at time.Time) {
 // sum judges an alarm that sums up others: where the device names one of them,
 // that tells it.
 func (e *Engine) sum(c *cell, at time.Time) {
-	code := int(c.value)
+	code, of := int(c.value), summaries[c.point.Metric.Name]
 	if code > 0 && code < len(c.rules) && c.rules[code] != nil {
 		for _, other := range c.device.byName {
-			name := other.point.Metric.Name
-			if other != c && other.event != nil && (strings.HasPrefix(name, "x_alarm_") || name == "x_other_alarm") &&
-				slices.ContainsFunc(summaries[c.point.Metric.Name], func(w string) bool { return ruleHas(other.rule, w) }) {
-				if clear, ok := c.point.Metric.Code("clear"); ok {
-					code = clear
+			if other == c || other.event == nil {
+				continue
+			}
+			name, tells := other.point.Metric.Name, other.event
+			named := (strings.HasPrefix(name, "x_alarm_") || name == "x_other_alarm") && slices.Contains(of, tells.event.State)
+			if named || len(of) == 0 && tells.severity >= c.rules[code].severity {
+				for _, word := range []string{"clear", "normal"} {
+					if well, ok := c.point.Metric.Code(word); ok {
+						code = well
+					}
 				}
 				break
 			}

@@ -87,10 +87,17 @@ var czech = map[string]string{
 	"high pressure": "vysoký tlak", "compressor overload": "přetížení kompresoru", "compressor envelope": "kompresor mimo pracovní oblast",
 	"compressor startup": "kompresor nestartuje", "discharge temperature": "teplota na výtlaku", "drive offline": "pohon neodpovídá",
 	"oil return": "návrat oleje", "external 1": "externí alarm 1", "external 2": "externí alarm 2", "bus alarm": "porucha sběrnice",
-	"detector": "čidlo", "input alarm": "alarm na vstupu", "sensor state": "stav čidla", "power supply": "napájecí zdroj",
-	"surge protection": "přepěťová ochrana", "hardware status": "porucha hardwaru", "switch status": "porucha přepínače",
-	"switch state": "stav spínače", "system status": "stav systému", "temperature state": "stav teploty", "humidity state": "stav vlhkosti",
-	"source a switch": "spínač zdroje A", "source b switch": "spínač zdroje B", "status": "stav",
+	"detector": "čidlo", "input alarm": "alarm na vstupu", "sensor": "čidlo", "power supply": "napájecí zdroj",
+	"surge protection": "přepěťová ochrana", "hardware": "hardware", "switch": "spínač",
+	"system": "systém",
+	"status": "stav",
+
+	"battery life ended": "konec životnosti baterie",
+	"battery symmetry":   "nesymetrie baterie", "battery symmetry critical": "kritická nesymetrie baterie",
+	"battery high voltage critical": "kriticky vysoké napětí baterie", "battery low voltage critical": "kriticky nízké napětí baterie",
+	"rectifier failure": "porucha usměrňovače", "rectifier failure critical": "vážná porucha usměrňovačů",
+	"rectifier capacity low": "malá rezerva výkonu usměrňovačů", "rectifier capacity low critical": "kriticky malá rezerva výkonu usměrňovačů", "load breaker open": "jistič zátěže je vypnutý",
+	"battery breaker open": "jistič baterie je vypnutý", "load disconnected": "odpojená zátěž",
 
 	"battery bad": "vadná baterie", "on battery": "provoz na baterie", "low battery": "baterie dochází",
 	"depleted battery": "baterie by zátěž neudržela", "temperature bad": "teplota mimo meze", "input bad": "vstup mimo meze",
@@ -277,6 +284,37 @@ var czech = map[string]string{
 	"battery monitoring minor": "sledování baterií: menší alarm", "battery monitoring critical": "sledování baterií: vážný alarm",
 	"low coolant level": "nízká hladina chladicí kapaliny", "low oil level": "nízká hladina oleje", "not in automatic": "není v automatickém režimu",
 	"output overvoltage": "přepětí na výstupu", "backfeed relay fault": "porucha relé ochrany proti zpětnému napětí",
+}
+
+// bad are the words of states that are told of as they are.
+var bad = map[string]agent.Words{
+	"alarm": same("alarm"), "active": same("alarm"), "warning": {EN: "warning", CS: "varování"}, "critical": {EN: "critical", CS: "kritický stav"},
+	"error": {EN: "error", CS: "chyba"}, "sensor_error": {EN: "sensor error", CS: "porucha čidla"}, "lost": {EN: "lost", CS: "ztráta spojení"},
+	"fault": {EN: "fault", CS: "porucha"}, "fail": {EN: "failure", CS: "porucha"}, "failed": {EN: "failure", CS: "porucha"},
+	"failure": {EN: "failure", CS: "porucha"}, "tripped": {EN: "tripped", CS: "vypadnutí"},
+}
+
+// How far beyond which of a device's own limits a value is.
+var (
+	high           = agent.Words{EN: "high", CS: "nad mezí"}
+	low            = agent.Words{EN: "low", CS: "pod mezí"}
+	criticallyHigh = agent.Words{EN: "critically high", CS: "nad kritickou mezí"}
+	criticallyLow  = agent.Words{EN: "critically low", CS: "pod kritickou mezí"}
+)
+
+// stateWords returns what is said of a state by its word.
+func stateWords(word string) agent.Words {
+	switch word {
+	case "high_warning", "upper_warning", "alarm_high":
+		return high
+	case "low_warning", "lower_warning", "alarm_low":
+		return low
+	case "high_critical", "upper_critical":
+		return criticallyHigh
+	case "low_critical", "lower_critical":
+		return criticallyLow
+	}
+	return bad[word]
 }
 
 // capitals are the abbreviations in the names of engines' alarms.
