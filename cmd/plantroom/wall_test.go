@@ -303,9 +303,7 @@ func TestWallShowsWhatMQTTSays(t *testing.T) {
 			if got := p.Hosts(); !slices.Equal(got, []string{at}) {
 				t.Errorf("the wall asked %v", got)
 			}
-			if got := p.Complaints(); got != nil {
-				t.Errorf("the wall complains: %v", got)
-			}
+			p.NoComplaints()
 		})
 	}
 }
@@ -355,9 +353,7 @@ func TestWallSaysThatTheAgentIsGone(t *testing.T) {
 	start()
 	p.Until("the wall is alive again, and was not loaded again", `window.lostAt && !document.documentElement.classList.contains('is-lost')`)
 	p.Until("the figures are fresh", `!document.querySelector('.v.old, .v.stale') && document.querySelector('.livetext').textContent.includes('live')`)
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the wall complains: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestWallConnects: a page that has just opened says that it connects, and only
@@ -435,9 +431,7 @@ func TestWallConnects(t *testing.T) {
 	runAgent(t, a)
 	for _, p := range pages {
 		p.Until("it is live", `/(data|stará) \d+ s/.test(document.querySelector('.livetext').textContent)`)
-		if got := p.Complaints(); got != nil {
-			t.Errorf("the page complains: %v", got)
-		}
+		p.NoComplaints()
 	}
 	if heard := says(pages[0], "no answer"); !slices.Equal(heard, []string{"connecting…", "no answer", "connected, no readings yet", "live · data N s old"}) {
 		t.Errorf("the wall says %q", heard)
@@ -549,9 +543,7 @@ func TestWallShowsHowGoodAValueIs(t *testing.T) {
 	if got != "fresh fresh old old stale fresh stale fresh" {
 		t.Errorf("freshness: %s", got)
 	}
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the wall complains: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestWallOfAUser: a browser that was told a user's password shows the wall, its
@@ -573,9 +565,7 @@ func TestWallOfAUser(t *testing.T) {
 	p.Until("the wall is alive", `document.querySelector('.tile .v')?.textContent.startsWith('21')`)
 	browser.Eval[bool](p, `(document.querySelector('.tile').click(), true)`)
 	p.Until("the chart", `document.querySelector('dialog .uplot canvas')`)
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the wall complains: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestWallIsRenewedWithTheAgent: an agent with other pages makes those that are
@@ -696,9 +686,7 @@ func TestWallFits(t *testing.T) {
 		p.Until("the page is drawn", `document.querySelector('.devices .v b, .all .v b')?.textContent`)
 		p.Shoot(c.name, false)
 	}
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the pages complain: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestWallOfALargeSite: a hall with many sensors, four cooling units and two sides
@@ -808,9 +796,7 @@ func TestWallOfALargeSite(t *testing.T) {
 	browser.Eval[bool](p, `(document.querySelector('.tile').click(), true)`)
 	p.Until("the chart", `document.querySelector('dialog .uplot canvas')`)
 	p.Shoot("large-chart", false)
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the wall complains: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestDesk: what is searched for is found, an alarm is acknowledged, one device
@@ -870,9 +856,7 @@ func TestDesk(t *testing.T) {
 	p.Go(base + "/desk/no-such?lang=en")
 	p.Until("that there is no such device", `document.querySelector('.gone') && !document.querySelector('.gone').hidden`)
 	p.Forgive("404 (Not Found)")
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the desk complains: %v", got)
-	}
+	p.NoComplaints()
 	if got := p.Hosts(); len(got) != 1 {
 		t.Errorf("the desk asked %v", got)
 	}
@@ -1007,9 +991,7 @@ func TestPagesSayWhatComesNext(t *testing.T) {
 		t.Errorf("across a change of clocks: %s", got)
 	}
 	for _, p := range []*browser.Page{en, cs, desk} {
-		if got := p.Complaints(); got != nil {
-			t.Errorf("the page complains: %v", got)
-		}
+		p.NoComplaints()
 	}
 }
 
@@ -1062,9 +1044,7 @@ func TestWallDuringATest(t *testing.T) {
 	if last := browser.Eval[agent.Tests](p, `fetch('/api/v1/tests').then((r) => r.json())`); len(last.Running) != 0 || len(last.Last) != 1 || last.Last[0].ID != running[0].ID || last.Last[0].Verdict != "passed" {
 		t.Errorf("afterwards: %+v", last)
 	}
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the wall complains: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestWallHearsWhatPeopleSay: what somebody says of a test at a terminal is on
@@ -1100,9 +1080,7 @@ func TestWallHearsWhatPeopleSay(t *testing.T) {
 			return r.Mark == "abnormal" && r.What == "Firewall of the office" && strings.HasPrefix(r.Notes, "last failed today")
 		})
 	})
-	if got := p.Complaints(); got != nil {
-		t.Errorf("the desk complains: %v", got)
-	}
+	p.NoComplaints()
 }
 
 // TestEverybodyCanUseThePages: axe-core finds no serious fault, and the colours

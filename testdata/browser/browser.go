@@ -77,7 +77,7 @@ func (b *Browser) Open(t testing.TB, address string, width, height int64) *Page 
 }
 
 func (p *Page) listen(ev any) {
-	complain := func(text string) {
+	note := func(text string) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.complaints = append(p.complaints, text)
@@ -88,18 +88,18 @@ func (p *Page) listen(ev any) {
 		if e.ExceptionDetails.Exception != nil {
 			text += ": " + e.ExceptionDetails.Exception.Description
 		}
-		complain(text)
+		note(text)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
 			text := string(e.Type)
 			for _, a := range e.Args {
 				text += fmt.Sprintf(" %s%s", a.Value, a.Description)
 			}
-			complain(text)
+			note(text)
 		}
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
-			complain(e.Entry.Text + " " + e.Entry.URL)
+			note(e.Entry.Text + " " + e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
 		u, err := url.Parse(e.Request.URL)
@@ -117,7 +117,7 @@ func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.t.Fatalf("%s: %v; the page complains: %v", what, err, p.Complaints())
+		p.t.Fatalf("%s: %v; the page complains: %v", what, err, p.complain())
 	}
 }
 
@@ -151,7 +151,7 @@ func Eval[T any](p *Page, expression string) T {
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
-		p.t.Fatalf("%.200s: %v; the page complains: %v", expression, err, p.Complaints())
+		p.t.Fatalf("%.200s: %v; the page complains: %v", expression, err, p.complain())
 	}
 	return v
 }
@@ -169,7 +169,7 @@ func (p *Page) Until(what, expression string) {
 		}
 		// While the page is loaded again there is nothing to ask.
 		if errors.Is(err, context.Canceled) || time.Now().After(deadline) {
-			p.t.Fatalf("not within 30 s: %s (%v); the page complains: %v", what, err, p.Complaints())
+			p.t.Fatalf("not within 30 s: %s (%v); the page complains: %v", what, err, p.complain())
 		}
 	}
 }
@@ -181,9 +181,17 @@ func (p *Page) Forgive(texts ...string) {
 	p.forgiven = append(p.forgiven, texts...)
 }
 
-// Complaints returns the errors and warnings of the page's console, and what it
+// NoComplaints fails the test where the page complains.
+func (p *Page) NoComplaints() {
+	p.t.Helper()
+	if got := p.complain(); got != nil {
+		p.t.Errorf("the page complains: %v", got)
+	}
+}
+
+// complain returns the errors and warnings of the page's console, and what it
 // threw.
-func (p *Page) Complaints() (all []string) {
+func (p *Page) complain() (all []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 next:
