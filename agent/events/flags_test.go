@@ -98,3 +98,18 @@ func TestAbnormalCondition(t *testing.T) {
 		"5..6 alarm UPS reports: system critical",
 	)
 }
+
+// TestEchoes: what a state says, an alarm of the same does not say again.
+func TestEchoes(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.now("ups", "battery_status=normal self_test=passed x_alarm_low_battery=clear x_alarm_diagnostic_test_failed=clear")
+	p.now("ups", "battery_status=normal self_test=passed x_alarm_low_battery=active x_alarm_diagnostic_test_failed=active")
+	p.now("ups", "battery_status=low self_test=failed x_alarm_low_battery=active x_alarm_diagnostic_test_failed=active")
+	p.now("ups", "battery_status=normal self_test=passed x_alarm_low_battery=clear x_alarm_diagnostic_test_failed=clear")
+	p.want(
+		"1..2 warning UPS reports: low battery",
+		"1..2 warning UPS reports: diagnostic test failed",
+		"2..3 alarm UPS: the battery is running out",
+		"2..3 warning UPS: the battery failed its self-test",
+	)
+}

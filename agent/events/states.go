@@ -235,6 +235,29 @@ var summaries = map[string][]string{
 	"x_system_status":            {}, // of anything
 }
 
+// An echo says again what a state (of no channel) says by one of these words.
+// It is told where the state does not.
+type echo struct {
+	metric string
+	words  []string
+}
+
+var (
+	batteryLow = echo{"battery_status", []string{"low", "depleted"}}
+	batteryBad = echo{"battery_status", []string{"fault", "replace"}}
+	testFailed = echo{"self_test", []string{"failed"}}
+	switchOff  = echo{"status", []string{"off"}}
+	inFault    = echo{"status", []string{"fault"}}
+)
+
+var echoes = map[string]echo{
+	"x_alarm_low_battery": batteryLow, "x_alarm_depleted_battery": batteryLow,
+	"x_alarm_battery_bad": batteryBad, "x_alarm_battery_fault": batteryBad,
+	"x_alarm_battery_test_failed": testFailed, "x_alarm_diagnostic_test_failed": testFailed,
+	"x_alarm_output_off": switchOff, "x_alarm_system_off": switchOff,
+	"x_shutdown_alarm": inFault, "x_electrical_trip": inFault,
+}
+
 // Words in the names of such states that make it more than a warning.
 var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "overload", "overcurrent", "overvoltage", "redundancy",
 	"emergency", "fail_to_start", "overspeed", "underspeed", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke",

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plantroom/agent"
+	"plantroom/config"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -126,4 +127,49 @@ func toldOf(t *testing.T, m *agent.Metric, code int) (told []agent.Event) {
 		}
 	}
 	return told
+}
+
+// TestToldOnce: no value of one object or register is told of by two states,
+// but by echoes, and where an alarm says more of what the status says too.
+func TestToldOnce(t *testing.T) {
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range profiles {
+		by := map[string][]string{} // metrics that tell of a raw value
+		note := func(at string, m *agent.Metric, words map[string]string) {
+			rules := rulesOf(m, m.Class)
+			for raw, word := range words {
+				code, _ := m.Code(word)
+				if _, isEcho := echoes[m.Name]; isEcho || code >= len(rules) || rules[code] == nil || m.Name == "x_alarm_battery_disconnected" {
+					continue
+				}
+				key := fmt.Sprintf("%s = %s", at, raw)
+				if told := m.Class + "." + m.Name + " " + word; !slices.Contains(by[key], told) {
+					by[key] = append(by[key], told)
+				}
+			}
+		}
+		if p.SNMP != nil {
+			for i := range p.SNMP.Points {
+				pt := &p.SNMP.Points[i]
+				if pt.Alarm != nil {
+					continue // a row is one alarm
+				}
+				note(fmt.Sprint(pt.OID, pt.Table, pt.Rows, pt.Where, pt.Flag), pt.Metric, pt.States)
+			}
+		}
+		if p.Modbus != nil {
+			for i := range p.Modbus.Points {
+				pt := &p.Modbus.Points[i]
+				note(fmt.Sprint(pt.Value, pt.Families), pt.Metric, pt.States)
+			}
+		}
+		for at, told := range by {
+			if len(told) > 1 {
+				t.Errorf("%s: %s is %s", name, at, strings.Join(told, " and "))
+			}
+		}
+	}
 }

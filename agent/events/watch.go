@@ -28,7 +28,7 @@ type device struct {
 	supplied time.Time // when that was read last
 	carrying *cell     // of a generator
 	transfer *cell     // of a transfer switch
-	sums     []*cell   // alarms that only sum up others
+	sums     []*cell   // alarms that only sum up others, or say again what a state does
 
 	ring ring
 }
@@ -200,7 +200,7 @@ func (e *Engine) except(c *cell, limit *bounds) {
 	case "selected_source", "position":
 		c.late = true
 	}
-	if summaries[m.Name] != nil {
+	if _, isEcho := echoes[m.Name]; isEcho || summaries[m.Name] != nil {
 		c.late = true
 		d.sums = append(d.sums, c)
 	}
@@ -544,28 +544,37 @@ func (e *Engine) judge(c *cell, word string, at time.Time) {
 	e.state(c, code, at)
 }
 
-// sum judges an alarm that sums up others: where the device names one of them,
-// that tells it.
+// sum judges an alarm that sums up others, or says again what a state does:
+// where something else tells it, it is none.
 func (e *Engine) sum(c *cell, at time.Time) {
-	code, of := int(c.value), summaries[c.point.Metric.Name]
-	if code > 0 && code < len(c.rules) && c.rules[code] != nil {
-		for _, other := range c.device.byName {
-			if other == c || other.event == nil {
-				continue
-			}
-			name, tells := other.point.Metric.Name, other.event
-			named := (strings.HasPrefix(name, "x_alarm_") || name == "x_other_alarm") && slices.Contains(of, tells.event.State)
-			if named || len(of) == 0 && tells.severity >= c.rules[code].severity {
-				for _, word := range []string{"clear", "normal"} {
-					if well, ok := c.point.Metric.Code(word); ok {
-						code = well
-					}
-				}
-				break
+	code := int(c.value)
+	if code > 0 && code < len(c.rules) && c.rules[code] != nil && c.toldBySomethingElse(c.rules[code]) {
+		for _, word := range []string{"clear", "normal"} {
+			if well, ok := c.point.Metric.Code(word); ok {
+				code = well
 			}
 		}
 	}
 	e.state(c, code, at)
+}
+
+func (c *cell) toldBySomethingElse(rule *stateRule) bool {
+	of, sums := summaries[c.point.Metric.Name]
+	said, isEcho := echoes[c.point.Metric.Name]
+	for _, other := range c.device.byName {
+		if other == c || other.event == nil {
+			continue
+		}
+		m, tells := other.point.Metric, other.event
+		named := strings.HasPrefix(m.Name, "x_alarm_") || m.Name == "x_other_alarm"
+		switch {
+		case isEcho && m.Name == said.metric && m.Class == c.point.Metric.Class && slices.Contains(said.words, tells.event.State),
+			named && slices.Contains(of, tells.event.State),
+			sums && len(of) == 0 && tells.severity >= rule.severity:
+			return true
+		}
+	}
+	return false
 }
 
 // own returns the cell of a metric of the device's class, nil where the last
