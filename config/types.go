@@ -103,6 +103,21 @@ type Device struct {
 	SNMP     *SNMPAddress
 }
 
+// Metrics returns what the device may measure, by its profile and the way that
+// it is asked. A metric of several points is there several times.
+func (d *Device) Metrics() (all []*agent.Metric) {
+	if d.SNMP != nil {
+		for i := range d.Profile.SNMP.Points {
+			all = append(all, d.Profile.SNMP.Points[i].Metric)
+		}
+		return all
+	}
+	for i := range d.Profile.Modbus.Points {
+		all = append(all, d.Profile.Modbus.Points[i].Metric)
+	}
+	return all
+}
+
 // A Node is a part of the building that power flows through and nothing
 // measures.
 type Node struct {

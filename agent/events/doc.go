@@ -28,7 +28,8 @@
 // # Guarantees
 //
 //   - A reading that is Bad, Suspect, unknown or missing neither begins nor ends
-//     an event of its point. Where it goes on for three polls, that is an event.
+//     an event of its point. Where it goes on for three polls, that is an event,
+//     one for all values that a device lacks since the same poll where they are many.
 //   - What begins ever again is one event after a while (flurry), and the folder
 //     has at most a gigabyte: the oldest goes.
 //   - An event, and what it has become, is in the operating system before it is

@@ -31,7 +31,10 @@ type Options struct {
 // A Setup is what an engine is to know of a site.
 type Setup struct {
 	Devices []*agent.Device // those that are polled
-	Nodes   []Node          // what feeds what, polled or not
+	// Metrics are the names of what each device may measure, by its ID; one that
+	// is not in it may measure anything.
+	Metrics map[string]map[string]bool
+	Nodes   []Node // what feeds what, polled or not
 	Limits  []Limit
 	Tests   []Plan
 	Hold    time.Duration // all must be well for so long before an incident has ended; 0 is a minute
@@ -55,6 +58,7 @@ type Engine struct {
 	limits  limitIndex
 	graph   graph
 	devices map[string]*device
+	gone    map[string]bool // IDs of devices that there were
 
 	events  []*agent.Event // by ID; what is pointed to is never changed
 	active  map[eventKey]*happening
@@ -108,7 +112,7 @@ func Open(o Options) (*Engine, error) {
 		o.Announce = func(*agent.Event) {}
 	}
 	e := &Engine{
-		options: o, tag: tagOf(o.Agent), devices: map[string]*device{},
+		options: o, tag: tagOf(o.Agent), devices: map[string]*device{}, gone: map[string]bool{},
 		active: map[eventKey]*happening{}, byID: map[string]*happening{}, graph: newGraph(nil),
 		told: map[eventKey]time.Time{}, flurries: map[eventKey]flurry{},
 		tests: schedule{since: map[string]time.Time{}, done: map[string]time.Time{}, last: map[string]agent.TestResult{}},
@@ -128,19 +132,24 @@ func tagOf(name string) string {
 }
 
 // Configure says what there is to know of the site. It may be called again
-// while polls come: what lasts goes on, but for events of devices that are
-// gone.
+// while polls come: what lasts goes on, but for events of devices that are gone
+// and of what a device does not measure any more. Of devices that are gone
+// nothing is taken from then on.
 func (e *Engine) Configure(s Setup) {
 	e.mu.Lock()
+	for _, d := range e.setup.Devices {
+		e.gone[d.ID] = true
+	}
 	e.setup, e.limits, e.graph = s, indexLimits(s.Limits), newGraph(s.Nodes)
 	e.tests.plans, e.tests.next = s.Tests, time.Time{}
-	there := map[string]bool{}
+	there := map[string]*agent.Device{}
 	for _, d := range s.Devices {
-		there[d.ID] = true
+		there[d.ID] = d
+		delete(e.gone, d.ID)
 	}
 	clear(e.devices) // their points are looked at anew: limits may have changed
 	for _, h := range e.active {
-		if d := h.event.Device; d != "" && !there[d] && h.event.Class != "agent" && h.event.Class != "site" {
+		if d := h.event.Device; d != "" && !s.shows(there[d], &h.event) {
 			e.endNow(h, e.now)
 		}
 		if h.event.Metric == "verdict" && h.event.Kind == "test" && e.tests.plan(h.event.Channel) == nil {
@@ -151,10 +160,28 @@ func (e *Engine) Configure(s Setup) {
 	e.deliver()
 }
 
+// shows reports whether an event can be one of a device, nil for one that there
+// is none of.
+func (s *Setup) shows(d *agent.Device, ev *agent.Event) bool {
+	switch {
+	case ev.Class == "agent" || ev.Class == "site":
+		return true
+	case d == nil || d.Class != ev.Class:
+		return false
+	case ev.Kind == "trap" || ev.Metric == "up" || s.Metrics[d.ID] == nil:
+		return true
+	}
+	return s.Metrics[d.ID][ev.Metric] || ownMetric(ev.Metric)
+}
+
 // Observe takes a poll; it is what agent.Observe is given.
 func (e *Engine) Observe(p *agent.Poll) {
 	at := p.Time.Round(0).UTC().Truncate(time.Millisecond)
 	e.mu.Lock()
+	if e.gone[p.Device.ID] { // it has waited for the clock to be set
+		e.mu.Unlock()
+		return
+	}
 	e.reach(at)
 	d := e.devices[p.Device.ID]
 	if d == nil || d.Device != p.Device {
@@ -288,6 +315,9 @@ func (e *Engine) Trap(t agent.Trap) {
 	e.mu.Lock()
 	defer e.deliver()
 	defer e.mu.Unlock()
+	if t.Device != nil && e.gone[t.Device.ID] {
+		return
+	}
 	at := t.Time.Round(0).UTC().Truncate(time.Millisecond)
 	e.reach(at)
 	ev := agent.Event{Kind: "trap", Name: t.From, Metric: t.Name, Channel: t.About, Severity: t.Severity, Began: at}

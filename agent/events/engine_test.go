@@ -531,6 +531,32 @@ func TestAbsence(t *testing.T) {
 	)
 }
 
+// TestManyAbsent: many values that are missing at once are one event, also where
+// not all of them come back.
+func TestManyAbsent(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	all := func(of, word string) (out string) {
+		for _, c := range of {
+			out += fmt.Sprintf("x_alarm_%c=%s ", c, word)
+		}
+		return out
+	}
+	p.now("ups", "status=online "+all("abcde", "clear"))
+	for range 5 {
+		p.now("ups", "status=online "+all("abcde", "bad"))
+	}
+	p.now("ups", "status=online "+all("abc", "clear")+all("de", "bad"))
+	for range 4 {
+		p.now("ups", "status=online "+all("abc", "clear")+all("de", "bad"))
+	}
+	p.now("ups", "status=online "+all("abcde", "clear"))
+	p.want(
+		"3..6 warning UPS does not give its a any more, nor 4 other values",
+		"8..11 warning UPS does not give its d any more",
+		"8..11 warning UPS does not give its e any more",
+	)
+}
+
 // dead makes the mains fail for n seconds, with all that follows.
 func (p *plant) dead(n int) {
 	p.t.Helper()
@@ -739,6 +765,64 @@ func TestReconfigured(t *testing.T) {
 		"0.. warning UPS: the battery failed its self-test",
 		"0..0 warning Other UPS: the battery failed its self-test",
 	)
+}
+
+// TestReconfiguredOtherwise: what a device does not measure any more, by another
+// profile or as one of another class, is over; what the engine makes of several
+// readings, and what may still be measured, is not.
+func TestReconfiguredOtherwise(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(1)
+	p.say("ups", "status=on_battery x_alarm_battery_bad=active battery_charge=99")
+	p.say("ups-2", "x_alarm_battery_bad=active battery_status=replace")
+	p.say("ats", "selected_source=b preferred_source=a redundancy=lost")
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+	s := p.setup
+	s.Devices = slices.Clone(s.Devices)
+	for i, d := range s.Devices {
+		if d.ID == "ups-2" {
+			other := *d
+			other.Class = "dc"
+			s.Devices[i] = &other
+		}
+	}
+	s.Metrics = map[string]map[string]bool{"ups": {"status": true}, "ats": {"selected_source": true, "preferred_source": true}, "msb": {"voltage": true}, "ups-2": {}}
+	p.e.Configure(s)
+	lasts := func() (all []string) {
+		for _, ev := range p.e.Active() {
+			all = append(all, ev.Device+" "+ev.Metric)
+		}
+		slices.Sort(all)
+		return all
+	}
+	want := []string{" power", "ats transfer", "msb supply", "ups status"}
+	if got := lasts(); !slices.Equal(got, want) {
+		t.Errorf("%q last, want %q", got, want)
+	}
+	// So it is where the configuration changed while nobody ran.
+	p.setup = s
+	p.open(Options{Dir: dir})
+	if got := lasts(); !slices.Equal(got, want) {
+		t.Errorf("after a restart %q last, want %q", got, want)
+	}
+}
+
+// TestGone: of a device that is gone nothing is taken, though it was read before.
+func TestGone(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(1)
+	s := p.setup
+	s.Devices = slices.DeleteFunc(slices.Clone(s.Devices), func(d *agent.Device) bool { return d.ID == "ups-2" })
+	p.e.Configure(s)
+	p.now("ups-2", "status=on_battery")
+	p.e.Trap(agent.Trap{Time: p.start.Add(p.at), Device: p.device("ups-2"), Name: "alarm", Severity: agent.Alarm, Lasts: true})
+	p.want()
+	p.e.Configure(p.setup) // and there it is again
+	p.now("ups-2", "status=on_battery")
+	if n := len(p.e.Active()); n != 2 {
+		t.Errorf("%d events last, want an incident and its cause", n)
+	}
 }
 
 // TestIDs are each larger than the one before, and of another agent others.

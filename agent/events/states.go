@@ -85,6 +85,11 @@ var (
 	sourceMetric  = &agent.Metric{Name: "transfer", Kind: agent.State, States: []string{"unknown", "preferred", "other", "none"}}
 )
 
+// ownMetric reports whether a name is that of one of them.
+func ownMetric(name string) bool {
+	return name == supplyMetric.Name || name == carriesMetric.Name || name == sourceMetric.Name
+}
+
 // states is the table of states that matter, by what people are told of them.
 var states = []stateRule{
 	{"switchboard", "supply", []string{"dead"}, agent.Alarm, boardDead, changed,

@@ -266,9 +266,10 @@ func (e *Engine) read(c *cell, r *agent.Reading, at time.Time) {
 		return
 	}
 	c.seen, c.value, c.raw = c.device.polls, r.Value, r.Raw
-	if c.stale != nil {
-		e.end(c.stale, at)
-		c.stale = nil
+	if h := c.stale; h != nil {
+		if c.stale = nil; h.event.Metric == c.point.Metric.Name && h.event.Channel == c.point.Channel { // and not one of the others
+			e.end(h, at)
+		}
 	}
 	switch {
 	case c.late:
@@ -679,10 +680,15 @@ func (e *Engine) countAlarms(d *device, at time.Time) {
 	d.alarmed = e.begin(ev, meaning{domain: domainOf(d.Class)})
 }
 
+// manyValues is how many values are missing at once where that is one event: a
+// card that has lost its UPS knows none of its alarms.
+const manyValues = 4
+
 // absent looks for what is not read any more. That a value could not be read
 // is told; that a device leaves one out, as a generator at rest does, is told
-// of sensors only.
+// of sensors only. Of many at once the event is that of the first.
 func (e *Engine) absent(d *device, at time.Time) {
+	var news []*cell
 	for _, c := range d.watch {
 		if c.seen == d.polls || c.seen == 0 {
 			c.misses = 0
@@ -691,12 +697,25 @@ func (e *Engine) absent(d *device, at time.Time) {
 		if c.failed != d.polls && c.point.Metric.Class != "climate" {
 			continue
 		}
-		if c.misses++; c.misses != stalePolls || c.stale != nil {
+		if c.stale != nil && !c.stale.event.Active() { // the first of many is there again, and this is not
+			c.stale, c.misses = nil, 0
+		}
+		if c.misses++; c.misses == stalePolls && c.stale == nil {
+			news = append(news, c)
+		}
+	}
+	others := len(news) - 1
+	for i, c := range news {
+		if i > 0 && len(news) >= manyValues {
+			c.stale = news[0].stale
 			continue
 		}
 		m := c.point.Metric
 		ev := agent.Event{Kind: "absence", Metric: m.Name, Channel: c.point.Channel, Severity: agent.Warning, Began: at,
 			Text: say(agent.Words{EN: "%s does not give its %s any more", CS: "%s už neudává: %s"}, place(c.point), named(m.Name))}
+		if len(news) >= manyValues {
+			ev.Text = say(agent.Words{EN: "%s, nor %d other values", CS: "%s, ani další hodnoty (%d)"}, ev.Text, others)
+		}
 		describe(&ev, d.Device)
 		c.stale = e.begin(ev, meaning{})
 	}
