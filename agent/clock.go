@@ -147,6 +147,17 @@ func (c *clock) waiting() int {
 	return c.count
 }
 
+// Midnight returns when a day of a place begins, as time.Date takes its date:
+// where clocks go forward at midnight, an hour after that would have been.
+func Midnight(year int, month time.Month, day int, place *time.Location) time.Time {
+	year, month, day = time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Date()
+	t := time.Date(year, month, day, 0, 0, 0, 0, place)
+	for t.Day() != day { // there is no midnight, and it is in the day before
+		t = t.Add(30 * time.Minute)
+	}
+	return t
+}
+
 // Restated returns what the clock that says now has to say of an earlier moment
 // t of this run, which is something else than t where it was set since. Of a
 // time that was read, from a file or in JSON, nothing else is known.

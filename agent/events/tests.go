@@ -65,9 +65,9 @@ func (s Schedule) window(t time.Time) (w window, ok bool) {
 	if s.Every == "" {
 		return w, false
 	}
-	t = t.Local()
-	year, month, day := t.Date()
-	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.Local)
+	// Dates are counted in UTC, where each day has a midnight.
+	year, month, day := t.Local().Date()
+	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	var start time.Time
 	var next func(time.Time, int) time.Time
 	months := func(n int) func(time.Time, int) time.Time {
@@ -77,14 +77,14 @@ func (s Schedule) window(t time.Time) (w window, ok bool) {
 	case "day":
 		start, next = midnight, func(t time.Time, i int) time.Time { return t.AddDate(0, 0, i) }
 	case "week":
-		start = midnight.AddDate(0, 0, -(int(t.Weekday())+6)%daysAWeek)
+		start = midnight.AddDate(0, 0, -(int(midnight.Weekday())+6)%daysAWeek)
 		next = func(t time.Time, i int) time.Time { return t.AddDate(0, 0, daysAWeek*i) }
 	case "quarter":
-		start, next = time.Date(year, (month-1)/3*3+1, 1, 0, 0, 0, 0, time.Local), months(3)
+		start, next = time.Date(year, (month-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC), months(3)
 	case "year":
-		start, next = time.Date(year, 1, 1, 0, 0, 0, 0, time.Local), months(12)
+		start, next = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), months(12)
 	default:
-		start, next = time.Date(year, month, 1, 0, 0, 0, 0, time.Local), months(1)
+		start, next = time.Date(year, month, 1, 0, 0, 0, 0, time.UTC), months(1)
 	}
 	for i := -1; ; i++ {
 		from := next(start, i)
@@ -94,7 +94,7 @@ func (s Schedule) window(t time.Time) (w window, ok bool) {
 	}
 }
 
-// in returns the window in one period.
+// in returns the window in one period, whose dates are those of two midnights in UTC.
 func (s Schedule) in(from, to time.Time) window {
 	switch {
 	case s.Every == "week" && s.Weekday > 0:
@@ -113,10 +113,16 @@ func (s Schedule) in(from, to time.Time) window {
 		to = from.AddDate(0, 0, 1)
 	}
 	if !s.Timed {
-		return window{from, from, to}
+		begin, end := local(from), local(to)
+		return window{begin, begin, end}
 	}
 	due := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, int(s.At.Seconds()), 0, time.Local)
 	return window{due.Add(-s.Within), due, due.Add(s.Within)}
+}
+
+// local returns when a day begins here.
+func local(day time.Time) time.Time {
+	return agent.Midnight(day.Year(), day.Month(), day.Day(), time.Local)
 }
 
 // A schedule is the plans, and how far they were kept.

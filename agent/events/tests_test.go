@@ -61,6 +61,36 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// TestDayWithoutMidnight: where clocks go forward at midnight that day has its
+// plan too, and each begins when the one before has ended.
+func TestDayWithoutMidnight(t *testing.T) {
+	here := time.Local
+	defer func() { time.Local = here }()
+	for zone, day := range map[string]string{"America/Havana": "2026-03-08", "Asia/Beirut": "2026-03-29"} {
+		var err error
+		if time.Local, err = time.LoadLocation(zone); err != nil {
+			t.Fatal(err)
+		}
+		noon, err := time.ParseInLocation("2006-01-02 15", day+" 12", time.Local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sunday := Schedule{Every: "month", Weekday: 7, Nth: (noon.Day() + 6) / 7, At: 3 * time.Hour, Timed: true, Within: time.Hour}
+		if sunday.Nth > 4 {
+			sunday.Nth = -1
+		}
+		if w, _ := sunday.window(noon.AddDate(0, 0, -5)); !w.due.Equal(noon.Add(-9 * time.Hour)) {
+			t.Errorf("%s: the Sunday's test is due %v", zone, w.due)
+		}
+		before, _ := Schedule{Every: "day"}.window(noon.AddDate(0, 0, -1))
+		that, _ := Schedule{Every: "day"}.window(before.to)
+		next, _ := Schedule{Every: "day"}.window(that.to)
+		if !that.from.Equal(before.to) || !that.from.Equal(noon.Add(-11*time.Hour)) || that.to.Sub(that.from) != 23*time.Hour || !next.from.Equal(that.to) {
+			t.Errorf("%s: the days are %v to %v, %v to %v, and from %v", zone, before.from, before.to, that.from, that.to, next.from)
+		}
+	}
+}
+
 // hourly is a plan that is due at eight, when the plant's time begins.
 func hourly(id, kind, device string) Plan {
 	return Plan{ID: id, Name: "Test " + id, Kind: kind, Device: device,

@@ -187,8 +187,8 @@ func open(dir, site string, zone *time.Location, log *slog.Logger) (*Ledger, err
 func (l *Ledger) enter(now time.Time) {
 	first := l.day == nil
 	y, m, d := now.In(l.zone).Date()
-	from := time.Date(y, m, d, 0, 0, 0, 0, l.zone)
-	l.day = &Day{Site: l.site, Date: from.Format(dateForm), From: from, To: time.Date(y, m, d+1, 0, 0, 0, 0, l.zone)}
+	from := agent.Midnight(y, m, d, l.zone)
+	l.day = &Day{Site: l.site, Date: from.Format(dateForm), From: from, To: agent.Midnight(y, m, d+1, l.zone)}
 	l.counted = time.Time{}
 	l.resume(first)
 	start := now

@@ -413,6 +413,45 @@ func TestLongDays(t *testing.T) {
 	})
 }
 
+// TestDayWithoutMidnight: where clocks go forward at midnight a day begins at
+// one, and the day before is over then.
+func TestDayWithoutMidnight(t *testing.T) {
+	for name, date := range map[string]string{"America/Havana": "2026-03-08", "Asia/Beirut": "2026-03-29"} {
+		synctest.Test(t, func(t *testing.T) {
+			zone, err := time.LoadLocation(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			noon, err := time.ParseInLocation(dateForm+" 15", date+" 12", zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(noon.Add(-35 * time.Hour))) // midnight before
+			dir := t.TempDir()
+			l, err := open(dir, "havana-1", zone, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := newUnit("ups-a", "ups", time.Minute)
+			for time.Now().Before(noon) {
+				l.Observe(u.poll("status", "online"))
+				time.Sleep(time.Minute)
+			}
+			l.Close()
+			got := days(t, dir, 2026, time.March)
+			before := noon.AddDate(0, 0, -1).Format(dateForm)
+			for date, hours := range map[string]float64{before: 24, date: 11} {
+				if d := got[date]; d == nil || !near(d.device("ups-a").Up, hours*3600) {
+					t.Errorf("%s, %s: %+v", name, date, d)
+				}
+			}
+			if d := got[date]; len(got) != 2 || d != nil && (d.To.Sub(d.From) != 23*time.Hour || d.From.In(zone).Format(time.DateTime) != date+" 01:00:00") {
+				t.Errorf("%s: %d days, the last %+v", name, len(got), d)
+			}
+		})
+	}
+}
+
 // TestFolder: the oldest days go, whatever the clock says, a damaged one costs
 // itself, and what is no day is left alone.
 func TestFolder(t *testing.T) {
