@@ -113,3 +113,19 @@ func TestEchoes(t *testing.T) {
 		"2..3 warning UPS: the battery failed its self-test",
 	)
 }
+
+// TestSummaryAfterARestart: an alarm that lasts, and is not read again yet, still
+// tells what another sums up.
+func TestSummaryAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(1)
+	p.now("ups", "x_alarm_battery_bad=active x_alarm=active")
+	want := []string{"1.. warning UPS reports: battery bad"}
+	p.want(want...)
+	p.open(Options{Dir: dir})
+	for range 3 {
+		p.now("ups", "x_alarm_battery_bad=bad x_alarm=active")
+		p.want(want...)
+	}
+}
