@@ -149,6 +149,10 @@ func (e *Engine) Configure(s Setup) {
 	}
 	clear(e.devices) // their points are looked at anew: limits may have changed
 	for _, h := range e.active {
+		if !h.lull.IsZero() { // or what is met anew would take it for what is so
+			e.endNow(h, h.lull)
+			continue
+		}
 		if d := h.event.Device; d != "" && !s.shows(there[d], &h.event) {
 			e.endNow(h, e.now)
 		}
@@ -345,7 +349,7 @@ func (e *Engine) Trap(t agent.Trap) {
 	if t.Lasts || !again {
 		e.tell(key, at)
 	}
-	if e.active[key] != nil || !t.Lasts && again {
+	if h := e.active[key]; h != nil && h.lull.IsZero() || !t.Lasts && again {
 		return
 	}
 	if !t.Lasts {
@@ -541,6 +545,9 @@ func (e *Engine) end(h *happening, at time.Time) {
 // lasted for as long as it has.
 func (e *Engine) endNow(h *happening, at time.Time) {
 	h.event.Ended = h.event.Began.Add(max(0, at.Sub(h.since)))
+	if !h.lull.IsZero() {
+		e.lulls--
+	}
 	delete(e.active, keyOf(&h.event))
 	delete(e.byID, h.event.ID)
 	e.update(h)

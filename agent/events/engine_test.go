@@ -723,6 +723,78 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestKilledWhileSilent: devices that do not answer keep their incident open over
+// a restart.
+func TestKilledWhileSilent(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(1)
+	silent := func(n int) {
+		for range n {
+			for _, id := range []string{"ups", "ups-2", "pdu"} {
+				p.say(id, "")
+			}
+			p.at += time.Second
+		}
+	}
+	silent(10)
+	p.open(Options{Dir: dir})
+	silent(100)
+	if n := len(p.e.Active()); n != 4 {
+		t.Errorf("%d events last, want an incident of three devices", n)
+	}
+}
+
+// TestKilledBeforeItIsWritten: what was known of an incident and had no time to
+// get into its record is written by the next run, and a test that was made is
+// not missed.
+func TestKilledBeforeItIsWritten(t *testing.T) {
+	for _, watched := range []bool{false, true} {
+		dir := t.TempDir()
+		plan := func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen")} }
+		p := newPlant(t, Options{}, plan)
+		killed := func() *Engine {
+			e, err := Open(Options{Dir: dir, Agent: "edge-1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Configure(p.setup)
+			return e
+		}
+		p.e = killed()
+		p.well(2)
+		for range 30 {
+			p.now("gen", "status=running mode=auto")
+		}
+		p.e.Flush()
+		close(p.e.keeper.quit) // it does no more
+		<-p.e.keeper.done
+		charge := " battery_charge=50" // which is to recover yet
+		if watched {
+			charge = " battery_charge=100"
+		}
+		for range 70 {
+			p.say("gen", "status=stopped mode=auto")
+			p.now("ups", "status=online"+charge)
+		}
+		if got := len(p.e.incidents); (got == 0) != watched {
+			t.Fatalf("%d incidents", got)
+		}
+		p.e = killed()
+		t.Cleanup(func() { p.e.Close() })
+		p.at += 2 * time.Hour // and its time is over
+		p.well(300)
+		p.e.Flush()
+		all, err := List(dir)
+		if err != nil || len(all) != 1 || all[0].Ended.IsZero() || all[0].Watched.IsZero() || all[0].Verdict != Passed || len(all[0].Figures) == 0 {
+			t.Errorf("watched %v: %d records, %v: %+v", watched, len(all), err, all)
+		}
+		if last := p.e.Active(); len(last) != 0 {
+			t.Errorf("watched %v: still there: %+v", watched, last)
+		}
+	}
+}
+
 // TestAck: the first who looks counts, and must have a name.
 func TestAck(t *testing.T) {
 	p := newPlant(t, Options{}, nil)
@@ -908,6 +980,46 @@ func TestFlurry(t *testing.T) {
 	p.now("sensor", "door=closed")
 	if lines := p.lines(); len(lines) != flurrySize+1 || strings.Contains(lines[flurrySize], "comes and goes") {
 		t.Errorf("afterwards: %s", lines[len(lines)-1])
+	}
+}
+
+// TestFlurryGoesOn: what came and went lasts when it is so after all, also where
+// the configuration changed while it was over, and where a trap says it.
+func TestFlurryGoesOn(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	trap := agent.Trap{Device: p.device("gen"), Name: "alarm", Severity: agent.Alarm, Lasts: true}
+	over := agent.Trap{Device: p.device("gen"), Name: "over", Clears: []string{"alarm"}}
+	for range flurrySize + 5 {
+		trap.Time, over.Time = p.start.Add(p.at), p.start.Add(p.at)
+		p.e.Trap(trap)
+		p.e.Trap(over)
+		p.now("sensor", "door=open")
+		p.now("sensor", "door=closed")
+	}
+	p.e.Configure(p.setup)
+	trap.Time = p.start.Add(p.at)
+	p.e.Trap(trap)
+	for range int(lullTime/time.Second) + 10 {
+		p.now("sensor", "door=open")
+	}
+	var lasts []string
+	for _, ev := range p.e.Active() {
+		lasts = append(lasts, ev.Kind)
+	}
+	if slices.Sort(lasts); !slices.Equal(lasts, []string{"state", "trap"}) {
+		t.Errorf("%q last", lasts)
+	}
+	p.now("sensor", "door=closed")
+	if p.e.calmDown(); p.e.lulls != 1 {
+		t.Errorf("%d are over for the moment", p.e.lulls)
+	}
+	over.Time, trap.Time = p.start.Add(p.at), p.start.Add(p.at)
+	p.e.Trap(over)
+	p.e.Trap(trap) // within the time that it was over for
+	p.at += lullTime + time.Minute
+	p.now("pdu", "voltage=230")
+	if n := len(p.e.Active()); n != 1 {
+		t.Errorf("%d last, want what the trap tells", n)
 	}
 }
 

@@ -95,7 +95,7 @@ func (r *Record) measure() {
 			m.total(TimeDead, d.ID, m.stated(d.ID, "supply", "dead"))
 		case "ats":
 			if over := m.stated(d.ID, "transfer", "other"); len(over) > 0 {
-				m.add(TimeToTransfer, d.ID, over[0].from.Sub(r.Began).Seconds(), "s", over[0].from)
+				m.took(TimeToTransfer, d.ID, over[0].from)
 			}
 		case "generator":
 			m.generator(d.ID)
@@ -134,6 +134,12 @@ func (m *measuring) add(name, device string, v float64, unit string, at time.Tim
 	if agent.Finite(v) {
 		m.Figures = append(m.Figures, Figure{name, device, figureWords[name], v, unit, at})
 	}
+}
+
+// took adds how long after the beginning something was so: not at all where that
+// was seen before what the record began with, which another device told.
+func (m *measuring) took(name, device string, at time.Time) {
+	m.add(name, device, max(0, at.Sub(m.Began).Seconds()), "s", at)
 }
 
 func (m *measuring) missing(name, device string, why agent.Words) {
@@ -246,7 +252,7 @@ func (m *measuring) generator(id string) {
 		return
 	}
 	if speed := m.stated(id, "status", "warming_up", "running", "on_load", "cooling_down"); len(speed) > 0 {
-		m.add(TimeToStart, id, speed[0].from.Sub(m.Began).Seconds(), "s", speed[0].from)
+		m.took(TimeToStart, id, speed[0].from)
 		m.total(TimeRun, id, runs)
 	} else if len(runs) > 0 {
 		m.missing(TimeToStart, id, agent.Words{EN: "it did not start", CS: "nenastartoval"})
@@ -265,7 +271,7 @@ func (m *measuring) generator(id string) {
 		return
 	}
 	took := carried[0]
-	m.add(TimeToLoad, id, took.from.Sub(m.Began).Seconds(), "s", took.from)
+	m.took(TimeToLoad, id, took.from)
 	m.total(TimeCarried, id, carried)
 	if len(carried) > 1 {
 		longest := slices.MaxFunc(carried, func(a, b stretch) int { return cmp.Compare(a.length(), b.length()) })

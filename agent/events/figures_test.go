@@ -232,3 +232,36 @@ func TestCriteria(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestNothingTakesLessThanNoTime: what was seen before the cause, which is polled
+// now and then only, took no time.
+func TestNothingTakesLessThanNoTime(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(20)
+	for range 5 {
+		p.say("ats", "selected_source=b preferred_source=a")
+		p.now("gen", "status=on_load mode=auto output_power=50000")
+	}
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+	p.well(200)
+	p.e.Flush()
+	all, err := List(dir)
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	r, err := Load(dir, all[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Began = r.Began.Add(3 * time.Second) // as where the first who saw it was another
+	r.measure()
+	for _, name := range []string{TimeToStart, TimeToLoad} {
+		if f := r.figure(name, "gen"); f == nil || f.Value != 0 {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if f := r.figure(TimeToTransfer, "ats"); f == nil || f.Value != 0 {
+		t.Errorf("%+v", f)
+	}
+}

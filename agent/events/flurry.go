@@ -29,9 +29,9 @@ const maxFlurries = 10000
 func (e *Engine) again(ev *agent.Event) *happening {
 	key := keyOf(ev)
 	if h := e.active[key]; h != nil && !h.lull.IsZero() {
-		e.lulls--
 		if h.event.State == ev.State {
 			h.lull = time.Time{}
+			e.lulls--
 			return h
 		}
 		e.endNow(h, h.lull)
@@ -72,7 +72,6 @@ func (e *Engine) calmDown() {
 	}
 	for key, h := range e.active {
 		if !h.lull.IsZero() && e.now.Sub(h.lull) >= lullTime {
-			e.lulls--
 			delete(e.flurries, key)
 			e.endNow(h, h.lull)
 		}

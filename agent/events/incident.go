@@ -482,7 +482,7 @@ func (e *Engine) recovered(inc *incident) bool {
 
 // unwatch ends the recording of an incident.
 func (e *Engine) unwatch(inc *incident) {
-	inc.Watched = e.now.Add(inc.recorder.ahead)
+	inc.Watched = maxTime(e.now.Add(inc.recorder.ahead), inc.Ended)
 	inc.recorder.close()
 	e.incidents = slices.DeleteFunc(e.incidents, func(other *incident) bool { return other == inc })
 	e.keepMeta(inc)
@@ -524,8 +524,9 @@ func (e *Engine) stand(p agent.Path) {
 	}
 }
 
-// resume takes up what lasted when an earlier run ended.
-func (e *Engine) resume(metas map[string]*meta) {
+// resume takes up what lasted when an earlier run ended, and what that had no
+// time to write in a record.
+func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 	for _, ev := range e.events {
 		if !ev.Active() {
 			continue
@@ -534,7 +535,7 @@ func (e *Engine) resume(metas map[string]*meta) {
 		e.active[keyOf(ev)], e.byID[ev.ID] = h, h
 	}
 	for _, m := range metas {
-		if !m.Watched.IsZero() {
+		if r := written[m.ID]; !m.Watched.IsZero() && (r == nil || !r.Watched.IsZero()) {
 			continue
 		}
 		inc := &incident{meta: *m, own: e.byID[m.ID], well: m.Began}
@@ -544,12 +545,20 @@ func (e *Engine) resume(metas map[string]*meta) {
 		}
 		inc.well = maxTime(inc.well, inc.Ended)
 		inc.full = maxTime(m.Began.Add(fullFor), e.now.Add(fullAfter))
-		inc.recorder = newRecorder(e.options.Dir, m.ID, m.Began)
+		if inc.recorder = (&recorder{}); inc.Watched.IsZero() {
+			inc.recorder = newRecorder(e.options.Dir, m.ID, m.Began)
+		}
 		for _, ev := range e.events {
 			switch h := e.byID[ev.ID]; {
 			case ev.Parent != m.ID:
 			case h != nil:
 				h.incident = inc
+				switch { // what it was taken for then
+				case m.Domain == silence:
+					h.meaning = unheard
+				case ev.ID == m.CauseID && m.Rank == running.rank:
+					h.meaning = running
+				}
 				if h.meaning.rank > 0 {
 					inc.holding++
 				}
@@ -561,7 +570,15 @@ func (e *Engine) resume(metas map[string]*meta) {
 			inc.recorder.close()
 			continue // its event is lost to a damaged line, and so is it
 		}
-		e.incidents = append(e.incidents, inc)
+		if !inc.Ended.IsZero() { // whether it has its figures, and a test its verdict, is in no line
+			if !inc.Due.IsZero() {
+				e.tests.done[inc.Plan] = maxTime(e.tests.done[inc.Plan], inc.Due)
+			}
+			e.keeper.judge(inc)
+		}
+		if inc.Watched.IsZero() {
+			e.incidents = append(e.incidents, inc)
+		}
 	}
 	for _, h := range e.byID {
 		if h.incident == nil && h.meaning.rank > 0 {

@@ -183,11 +183,15 @@ func (e *Engine) openJournal() error {
 			e.options.Log.Warn("lines of the log of events are damaged and left out", "file", name, "lines", damaged)
 		}
 	}
-	e.resume(metas)
 	records, err := List(dir)
 	if err != nil {
 		e.options.Log.Warn("a record of an incident is left out", "err", err)
 	}
+	written := map[string]*Record{}
+	for _, r := range records {
+		written[r.ID] = r
+	}
+	e.resume(metas, written)
 	for _, r := range records {
 		e.tests.went(r)
 		if r.Plan != "" && !r.Ended.IsZero() {

@@ -35,6 +35,9 @@ const keepEvery = time.Second
 
 func (k *keeper) start(e *Engine) {
 	k.engine, k.kick, k.quit, k.done = e, make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	if len(k.judged) > 0 { // the run before had no time to
+		k.wake()
+	}
 	go func() {
 		defer close(k.done)
 		for {

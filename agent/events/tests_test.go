@@ -176,6 +176,38 @@ func TestPlanned(t *testing.T) {
 	}
 }
 
+// TestGoesOn: a test that a generator's run is goes on while it runs, over a
+// change of the configuration and over a kill, and ends when it stops.
+func TestGoesOn(t *testing.T) {
+	for _, how := range []string{"reload", "kill"} {
+		dir := t.TempDir()
+		p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen")} })
+		run := func(n int) {
+			for range n {
+				p.now("gen", "status=running mode=auto")
+			}
+		}
+		p.well(2)
+		run(30)
+		if how == "reload" {
+			p.e.Configure(p.setup)
+		} else {
+			p.open(Options{Dir: dir})
+		}
+		run(100)
+		if n := len(p.e.Active()); n != 2 {
+			t.Errorf("%s: %d events last, want the test and the run", how, n)
+		}
+		p.well(70)
+		if n := len(p.e.Active()); n != 0 {
+			t.Errorf("%s: %d events last after it", how, n)
+		}
+		if got := p.verdicts(dir); !slices.Equal(got, []string{"test start passed schedule"}) {
+			t.Errorf("%s: %q", how, got)
+		}
+	}
+}
+
 // TestFirstDays: what was due before a plan was known is not missed.
 func TestFirstDays(t *testing.T) {
 	dir := t.TempDir()

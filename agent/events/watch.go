@@ -296,7 +296,9 @@ func (e *Engine) state(c *cell, code int, at time.Time) {
 		c.since, c.rule = at, rule
 		switch h := c.event; {
 		case h != nil && rule != nil && ruleHas(rule, h.event.State):
-			h.meaning = rule.meaning // it goes on
+			if (h.meaning.rank > 0) == (rule.meaning.rank > 0) { // it goes on, and what it was taken for stands
+				h.meaning = rule.meaning
+			}
 			e.tellMore(c)
 			return
 		case h != nil:
