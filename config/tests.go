@@ -56,11 +56,11 @@ func (r *siteReader) test(s *source, n *yaml.Node) {
 		if v <= 0 || v > hi {
 			s.fault(n, "%s is %s; it must be above 0 and at most %s", key, n.Value, amount(hi))
 		}
-		s.percent(n, key, unit, v)
 		return v
 	}
 	t.Load = number("load", "W", gridWatts)
-	t.Frequency, t.Charge = number("frequency_within", "Hz", 50), number("battery_left", "%", 100)
+	t.Frequency, t.Charge = number("frequency_within", "%", 50), number("battery_left", "%", 100)
+	s.percent(m.get("battery_left"), "battery_left", "%", t.Charge)
 	m.done()
 	if m.node == nil {
 		return
