@@ -70,6 +70,7 @@ type member struct {
 	failures int         // polls and probes without an answer since the last one with
 	silent   bool
 	reported bool // the log has said that it is silent
+	mum      bool // the log has said that it answers, and says nothing
 	readings []Reading
 }
 
@@ -272,6 +273,14 @@ func (b *Bus) poll(ctx context.Context, m *member, log *slog.Logger) *Poll {
 		return p
 	}
 	b.report(m, err, log)
+	if nothing := len(rs) == 2; err == nil && nothing != m.mum && m.device.Profile != "" {
+		m.mum = nothing
+		if nothing {
+			log.Warn("device answers, and has nothing that its profile reads", "device", m.device.ID, "profile", m.device.Profile)
+		} else {
+			log.Info("device has what its profile reads", "device", m.device.ID)
+		}
+	}
 	m.silent = err != nil
 
 	end := time.Now()

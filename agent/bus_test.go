@@ -25,6 +25,7 @@ type scripted struct {
 	answers func() (time.Duration, error) // how long a request takes and whether it is answered
 	polls   []time.Time
 	probes  []time.Time
+	bare    int // so many polls that are answered give nothing
 }
 
 func newScripted(id string, every time.Duration, answers func() (time.Duration, error)) *scripted {
@@ -44,6 +45,9 @@ func (s *scripted) Poll(ctx context.Context, dst []Reading) ([]Reading, error) {
 	s.polls = append(s.polls, time.Now())
 	if err := s.ask(ctx); err != nil {
 		return append(dst, s.point.Failed(err)), err
+	}
+	if len(s.polls) <= s.bare {
+		return dst, nil
 	}
 	return append(dst, s.point.Measured(230)), nil
 }
@@ -277,6 +281,20 @@ func TestOneLineEachWay(t *testing.T) {
 	_, log := runFor(t, 60*time.Second, s)
 	want := `level=WARN msg="device is silent" device=ups-a err="timeout after 1s"
 level=INFO msg="device answers again" device=ups-a
+`
+	if log != want {
+		t.Errorf("log:\n%swant:\n%s", log, want)
+	}
+}
+
+// TestNothingToRead: the profile may be that of another device, which the
+// device itself never says.
+func TestNothingToRead(t *testing.T) {
+	s := newScripted("ups-a", time.Second, answersIn(0))
+	s.device.Profile, s.bare = "rfc1628-ups", 5
+	_, log := runFor(t, 60*time.Second, s)
+	want := `level=WARN msg="device answers, and has nothing that its profile reads" device=ups-a profile=rfc1628-ups
+level=INFO msg="device has what its profile reads" device=ups-a
 `
 	if log != want {
 		t.Errorf("log:\n%swant:\n%s", log, want)

@@ -41,7 +41,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 			n = whole(lines, limit)
 		}
 		if err := s.send(ctx, lines[:n], &v); err != nil {
-			return fmt.Errorf("write to %s bucket %s: %w", s.options.URL, s.options.Bucket, err)
+			return agent.Plainly(fmt.Errorf("write to %s bucket %s: %w", s.options.URL, s.options.Bucket, err))
 		}
 		lines = lines[n:]
 	}

@@ -7,6 +7,8 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
+
+	"plantroom/agent"
 )
 
 // retainedLimit is how many retained messages a client gets when it subscribes;
@@ -51,7 +53,7 @@ func Listen(address, username, password string, log *slog.Logger) (*Broker, erro
 		return nil, err
 	}
 	if err := server.AddListener(b.tcp); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, agent.Plainly(fmt.Errorf("listen on %s: %w", address, err))
 	}
 	if err := server.Serve(); err != nil {
 		return nil, err

@@ -483,7 +483,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, ackTimeout, errNoAck)
 	defer cancel()
 	if err := s.connect(ctx); err != nil {
-		return fmt.Errorf("connect to %s: %w", s.options.URL, err)
+		return agent.Plainly(fmt.Errorf("connect to %s: %w", s.options.URL, err))
 	}
 	var acks []paho.Token
 	var failed error
@@ -535,7 +535,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 			s.client.Disconnect(0)
 			s.client = nil // it counts as connected a little longer
 		}
-		return fmt.Errorf("publish to %s: %w", s.options.URL, failed)
+		return agent.Plainly(fmt.Errorf("publish to %s: %w", s.options.URL, failed))
 	}
 	s.told(news, overtaken)
 	return nil

@@ -24,6 +24,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -88,7 +89,7 @@ const maxConns = 256
 func Listen(o Options) (*Server, error) {
 	l, err := net.Listen("tcp", o.Listen)
 	if err != nil {
-		return nil, err
+		return nil, agent.Plainly(fmt.Errorf("listen on %s: %w", o.Listen, err))
 	}
 	return serveOn(l, o), nil
 }

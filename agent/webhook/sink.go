@@ -343,7 +343,7 @@ func (s *Sink) post(ctx context.Context, body []byte, key string) error {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL
 		}
-		return fmt.Errorf("post to %s: %w", s.host, err)
+		return agent.Plainly(fmt.Errorf("post to %s: %w", s.host, err))
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, post.AnswerLimit)) // so that the connection can be used again

@@ -119,24 +119,34 @@ func (a runningAgent) ask(ctx context.Context, method, path string, in, out any)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the agent: %w", err)
+		return agent.Plainly(fmt.Errorf("ask the agent at %s: %w", base, err))
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
-		return fmt.Errorf("ask the agent at %s: %w", base, err)
+		return agent.Plainly(fmt.Errorf("ask the agent at %s: %w", base, err))
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		what := "a token"
+		if token != "" {
+			what = "another token"
+		}
+		if a.URL != "" {
+			return fmt.Errorf("the agent at %s wants %s; give it with --token, or in PLANTROOM_TOKEN", base, what)
+		}
+		return fmt.Errorf("the agent at %s takes another token than the configuration has; perhaps it runs another one", base)
 	}
 	if resp.StatusCode != http.StatusOK {
 		var refused struct {
 			Error string `json:"error"`
 		}
 		if json.Unmarshal(text, &refused) != nil || refused.Error == "" {
-			refused.Error = cmp.Or(strings.TrimSpace(string(text)), resp.Status)
+			return fmt.Errorf("the answer of %s is none of plantroom: %s", base, resp.Status)
 		}
 		return errors.New(refused.Error)
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("the answer of %s is none of plantroom: %w", base, err)
+		return fmt.Errorf("the answer of %s is none of plantroom", base)
 	}
 	return nil
 }

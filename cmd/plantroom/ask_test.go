@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -102,7 +103,7 @@ func TestKillInAnIncident(t *testing.T) {
 	agent.Process.Kill()
 	agent.Wait()
 
-	if out, code := typed("events"); code != 1 || !strings.Contains(out, "ask the agent: ") {
+	if out, code := typed("events"); code != 1 || !strings.Contains(out, ": connection refused") {
 		t.Errorf("without an agent: exit %d: %s", code, out)
 	}
 	agent = start()
@@ -180,6 +181,10 @@ func TestKillInAnIncident(t *testing.T) {
 // TestAskMistakes: which agent is meant, and where it cannot be asked.
 func TestAskMistakes(t *testing.T) {
 	dir := t.TempDir()
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "who?", http.StatusUnauthorized) }))
+	defer closed.Close()
 	const devices = "devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: 192.0.2.1}}]\n"
 	for name, text := range map[string]string{
 		"no-wall.yaml": "site: a\n" + devices,
@@ -196,8 +201,14 @@ func TestAskMistakes(t *testing.T) {
 		{"events --config " + dir + "/users.yaml", 2, "has users and no token"},
 		{"events --config " + dir + "/none.yaml", 2, "cannot read it"},
 		{"events --url wall:8080", 2, "write http://HOST:PORT"},
-		{"ack 1 --by Jana --url http://127.0.0.1:1", 1, "ask the agent: "},
+		{"ack 1 --by Jana --url http://127.0.0.1:1", 1, "ask the agent at http://127.0.0.1:1: connection refused\n"},
+		{"events --url " + other.URL, 1, "the answer of " + other.URL + " is none of plantroom: 404 Not Found\n"},
+		{"events --url " + closed.URL, 1, "the agent at " + closed.URL + " wants a token; give it with --token, or in PLANTROOM_TOKEN\n"},
+		{"events --token x --url " + closed.URL, 1, "wants another token"},
+		{"events --since 1week --url http://127.0.0.1:1", 2, `"1week" is no duration`},
+		{"events --since 1d --url http://127.0.0.1:1", 1, "connection refused"},
 		{"ack 1", 2, "--by"},
+		{"ack 1 --by", 2, "--by needs a value"},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), strings.Fields(test.args), &out, &out); code != test.code || !strings.Contains(out.String(), test.want) {

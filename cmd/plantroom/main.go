@@ -95,10 +95,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFaults
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&console{out: stdout, err: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))})
+	out := &printer{Writer: stdout}
+	parsed.Bind(&console{out: out, err: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))})
 	err = parsed.Run()
-	if err == nil {
+	switch {
+	case err == nil && out.failed == nil:
 		return 0
+	case err == nil:
+		err = out.failed
+	case ctx.Err() != nil:
+		err = exitError{errors.New("interrupted"), exitFailure}
 	}
 	fmt.Fprintln(stderr, err)
 	if _, ok := errors.AsType[config.Faults](err); ok {
@@ -110,10 +116,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailure
 }
 
+// A printer is where a command writes. It remembers that something was not
+// written, of which most commands take no notice.
+type printer struct {
+	io.Writer
+	failed error
+}
+
+func (p *printer) Write(b []byte) (int, error) {
+	n, err := p.Writer.Write(b)
+	if err != nil && p.failed == nil {
+		p.failed = err
+	}
+	return n, err
+}
+
 // misused says what is wrong with the command line in words for who typed it.
 func misused(err error) string {
 	text := noValue.ReplaceAllString(err.Error(), "$1 needs a value")
-	return noInteger.ReplaceAllString(text, "must be a whole number, not $1")
+	text = noInteger.ReplaceAllString(text, "must be a whole number, not $1")
+	return strings.Replace(text, `,"" but got`, " but got", 1) // what is not given
 }
 
 var (

@@ -86,24 +86,31 @@ func (s stateFolder) records(c *console) (string, []*events.Record, error) {
 // A reportOutput is how and where a report is written.
 type reportOutput struct {
 	Lang   string `help:"Language: ${enum}." enum:"en,cs" default:"en"`
-	Format string `help:"html, md or json; by the name of the file where there is one, otherwise html." enum:"html,md,json," default:"" placeholder:"FORMAT"`
+	Format string `help:"html, md or json; of a file by its name, otherwise html." enum:"html,md,json," default:"" placeholder:"FORMAT"`
 	Output string `short:"o" help:"Write to this file instead of the standard output." placeholder:"FILE"`
 }
 
-func (o reportOutput) format() string {
-	if o.Format != "" {
-		return o.Format
+func (o reportOutput) format() (string, error) {
+	ext := strings.TrimPrefix(filepath.Ext(o.Output), ".")
+	switch {
+	case o.Format != "":
+		return o.Format, nil
+	case slices.Contains(report.Formats, ext):
+		return ext, nil
+	case o.Output != "":
+		return "", exitError{fmt.Errorf("%s ends in none of .%s; --format says what else it is to be", o.Output, strings.Join(report.Formats, ", .")), exitFaults}
 	}
-	if ext := strings.TrimPrefix(filepath.Ext(o.Output), "."); slices.Contains(report.Formats, ext) {
-		return ext
-	}
-	return "html"
+	return "html", nil
 }
 
 // write writes the report, all of it or nothing.
 func (o reportOutput) write(c *console, r *report.Report) error {
+	format, err := o.format()
+	if err != nil {
+		return err
+	}
 	var b bytes.Buffer
-	if err := r.Write(&b, o.format()); err != nil {
+	if err := r.Write(&b, format); err != nil {
 		return err
 	}
 	if o.Output == "" {

@@ -237,7 +237,7 @@ var troubles = []struct {
 	{"off the network", trouble{dial: func(ctx context.Context) error {
 		<-ctx.Done()
 		return &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
-	}}, true, "i/o timeout"},
+	}}, true, "no answer in time"},
 	{"half-open", trouble{accept: silence}, true, "timeout after "},
 	{"hangs up at once", trouble{accept: func(far) {}}, true, "connection lost"},
 	{"hangs up on a request", trouble{accept: func(f far) { f.next() }}, true, "the far side closed the connection"},

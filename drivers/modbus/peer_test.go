@@ -477,7 +477,7 @@ func TestServerIsKilledAndStartedAgain(t *testing.T) {
 			}
 			running.Stop()
 			rs, err := s.Poll(t.Context(), nil)
-			if !errors.Is(err, agent.ErrUnreachable) || !strings.Contains(err.Error(), "read coil 0x0002..0x0003: unreachable: dial tcp "+address) {
+			if !errors.Is(err, agent.ErrUnreachable) || !strings.Contains(err.Error(), "read coil 0x0002..0x0003: unreachable: "+address+": connection refused") {
 				t.Errorf("poll of a killed server: %v", err)
 			}
 			if len(rs) != 10 || rs[0].Quality != agent.Bad || rs[0].Why != err.Error() {

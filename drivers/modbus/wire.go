@@ -272,7 +272,7 @@ func (w *Wire) connect() error {
 	defer cancel()
 	conn, err := w.dial(ctx)
 	if err != nil {
-		err = fmt.Errorf("%w: %w", agent.ErrUnreachable, err)
+		err = fmt.Errorf("%w: %w", agent.ErrUnreachable, agent.Plainly(err))
 		w.failed, w.failedUnit, w.failedAt = err, w.unit, time.Now()
 		return err
 	}

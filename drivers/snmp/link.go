@@ -12,6 +12,7 @@ import (
 
 	"github.com/gosnmp/gosnmp"
 
+	"plantroom/agent"
 	"plantroom/config"
 )
 
@@ -194,7 +195,7 @@ func plain(ctx context.Context, err error) error {
 	case strings.HasPrefix(err.Error(), "recover:"):
 		return errors.New("the agent sent what cannot be decoded")
 	}
-	return err
+	return agent.Plainly(err)
 }
 
 // fault names the question in front of what became of it.

@@ -126,9 +126,9 @@ func ListenTraps(o TrapOptions) (*Listener, error) {
 	conn, err := net.ListenUDP(network, address)
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) {
-			return nil, fmt.Errorf("listen for traps: %w; a port below 1024 needs the capability CAP_NET_BIND_SERVICE", err)
+			err = fmt.Errorf("%w; a port below 1024 needs the capability CAP_NET_BIND_SERVICE", err)
 		}
-		return nil, fmt.Errorf("listen for traps: %w", err)
+		return nil, agent.Plainly(fmt.Errorf("listen for traps on %s: %w", o.Listen, err))
 	}
 	_ = conn.SetReadBuffer(receiveRoom) // the system's limit is none of our business
 	ctx, stop := context.WithCancel(context.Background())
