@@ -262,12 +262,31 @@ func (r *siteReader) profile(s *source, n *yaml.Node) *Profile {
 			s.fault(n, "auto is no profile; plantroom read --profile auto asks the device, and says what to write here")
 			break
 		}
+		if file := lying(filepath.Dir(s.file), name); file != "" {
+			s.fault(n, "there is no profile %s, but a file %s; add profiles: [%s]", name, file, filepath.Dir(file))
+			break
+		}
 		s.fault(n, "there is no profile %s; %s", name, listed(name, known, "plantroom profiles"))
 	case err != nil:
 		s.fault(n, "the profile %s that comes with plantroom is broken: %v", name, err)
 	}
 	r.profiles[name] = p
 	return p
+}
+
+// lying returns the file of a profile that lies beside the configuration, or in
+// a folder beside it, where nobody looks for it, as seen from there; "" for none.
+func lying(dir, name string) string {
+	if name == "" || strings.ContainsAny(name, `/\*?[`) {
+		return ""
+	}
+	for _, pattern := range []string{name + ".y*ml", "*/" + name + ".y*ml"} {
+		if files, _ := filepath.Glob(filepath.Join(dir, pattern)); len(files) > 0 {
+			file, _ := filepath.Rel(dir, files[0]) // it is below dir
+			return file
+		}
+	}
+	return ""
 }
 
 func (r *siteReader) outputs(s *source, n *yaml.Node) {
@@ -529,6 +548,9 @@ func (r *siteReader) readBuses(s *source, n *yaml.Node) {
 	}
 }
 
+// bauds are the rates that a serial line can have.
+var bauds = []int{300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 576000, 921600}
+
 // link reads how to reach a Modbus wire.
 func (r *siteReader) link(m *mapping) (l ModbusLink) {
 	s := m.source
@@ -557,6 +579,9 @@ func (r *siteReader) link(m *mapping) (l ModbusLink) {
 		return l
 	}
 	l.Baud = s.integer(baud, "baud", 9600, 300, 921600)
+	if !slices.Contains(bauds, l.Baud) {
+		s.fault(baud, "baud is %d, which no line has; usual are 9600, 19200, 38400, 57600 and 115200", l.Baud)
+	}
 	l.Parity = s.choice(parity, "parity", "none", "none", "even", "odd")
 	l.DataBits = s.integer(data, "data_bits", 8, 7, 8)
 	usual := 1

@@ -224,6 +224,16 @@ func TestCriteria(t *testing.T) {
 			t.Errorf("%+v: %s, not met: %s; want %s", test.plan, r.Verdict, unmet, test.unmet)
 		}
 	}
+	idle := recordOf(t, "gen status stopped*77", "ups status online*77")
+	for _, kind := range []string{Blackout, Start} {
+		if idle.judge(&Plan{Kind: kind}); idle.Verdict != Failed || idle.Criteria[0].Text.EN != "Generator, running time: not observed (at least 1 s)" {
+			t.Errorf("a test of kind %s in which nothing happened: %s %+v", kind, idle.Verdict, idle.Criteria)
+		}
+		ran := recordOf(t, series...)
+		if ran.judge(&Plan{Kind: kind}); ran.Verdict != Passed || len(ran.Criteria) > 0 {
+			t.Errorf("a test of kind %s without criteria: %s %+v", kind, ran.Verdict, ran.Criteria)
+		}
+	}
 	r := recordOf(t, "ups status online*10 off*5 online*5")
 	if r.judge(nil); r.Verdict != Failed {
 		t.Error("a test passed in which a UPS gave nothing")

@@ -21,8 +21,11 @@ func (s *Story) summary(t tongue) string {
 			t.say(r.Title), t.longDate(when), t.clock(when))
 		return strings.Join(out, " ")
 	}
-	add(agent.Words{EN: "%s on %s at %s: %s.", CS: "%s dne %s v %s: %s."},
-		t.say(r.Title), t.longDate(r.Began), t.clock(r.Began), strings.TrimSuffix(t.say(r.Cause), "."))
+	if cause := strings.TrimSuffix(t.say(r.Cause), "."); cause != "" {
+		add(agent.Words{EN: "%s on %s at %s: %s.", CS: "%s dne %s v %s: %s."}, t.say(r.Title), t.longDate(r.Began), t.clock(r.Began), cause)
+	} else {
+		add(agent.Words{EN: "%s on %s at %s.", CS: "%s dne %s v %s."}, t.say(r.Title), t.longDate(r.Began), t.clock(r.Began))
+	}
 	if r.Ended.IsZero() {
 		add(agent.Words{EN: "It was not over when this report was made.", CS: "Při sestavení zprávy ještě trvá."})
 	} else {

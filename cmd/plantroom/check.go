@@ -39,6 +39,9 @@ func (cmd *checkCmd) Run(c *console) error {
 	if len(to) == 0 {
 		fmt.Fprintln(c.out, "to nowhere: the site has no outputs")
 	}
+	if site.Wall != nil {
+		fmt.Fprintf(c.out, "the wall on http://%s/\n", site.Wall.Listen)
+	}
 	if site.Traps != nil {
 		heard(c.out, site)
 	}
