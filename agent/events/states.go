@@ -125,6 +125,8 @@ var states = []stateRule{
 		agent.Words{EN: "%s tests its battery", CS: "%s testuje baterii"}},
 	{"*", "battery_status", []string{"low"}, agent.Alarm, ofPower, lasting,
 		agent.Words{EN: "%s: the battery is running out", CS: "%s: baterie dochází"}},
+	{"ups", "x_battery_low", []string{"active"}, agent.Alarm, ofPower, lasting,
+		agent.Words{EN: "%s: the battery is running out", CS: "%s: baterie dochází"}},
 	{"*", "battery_status", []string{"depleted"}, agent.Alarm, ofPower, lasting,
 		agent.Words{EN: "%s: the battery is empty", CS: "%s: baterie je vybitá"}},
 	{"*", "battery_status", []string{"replace"}, agent.Warning, apart, lasting,
@@ -268,7 +270,8 @@ var graveWords = []string{"shutdown", "trip", "general", "critical", "fault", "o
 	"emergency", "fail_to_start", "overspeed", "underspeed", "high_temperature", "overtemperature", "thermal_runaway", "fire", "smoke",
 	"water_leak", "loss_of",
 	"output_off", "output_bad", "not_protected", "system_off", "short_circuit", "breaker_open", "battery_disconnected", "depleted_battery",
-	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure", "load_disconnected"}
+	"locked_on_bypass", "static_switch", "compressor_lockout", "chiller_failure", "load_disconnected",
+	"generator_failed_to_close"}
 
 // Alarms that only repeat what the status or the self-test says, which is told
 // of already where it is anything to tell of.

@@ -95,15 +95,16 @@ const (
 	outAmps
 	runtime
 	used
+	charge
 	fuel
 	roles
 )
 
 // roleOf says what the metrics of each class are to the network.
 var roleOf = map[string]map[string]role{
-	"ups": {"status": status, "battery_status": battery, "battery_runtime": runtime, "battery_time_used": used,
-		"input_voltage": inVolts, "output_voltage": outVolts, "input_power": inWatts, "output_power": outWatts},
-	"dc": {"battery_status": battery, "battery_runtime": runtime, "battery_time_used": used,
+	"ups": {"status": status, "battery_status": battery, "battery_charge": charge, "battery_runtime": runtime,
+		"battery_time_used": used, "input_voltage": inVolts, "output_voltage": outVolts, "input_power": inWatts, "output_power": outWatts},
+	"dc": {"battery_status": battery, "battery_charge": charge, "battery_runtime": runtime, "battery_time_used": used,
 		"input_voltage": inVolts, "output_voltage": outVolts, "output_power": outWatts, "output_current": outAmps},
 	"ats": {"selected_source": selected, "position": position, "preferred_source": preferred, "source_a_status": sourceA, "source_b_status": sourceB,
 		"source_a_voltage": aVolts, "source_b_voltage": bVolts, "output_voltage": outVolts, "output_power": outWatts},
@@ -286,6 +287,9 @@ func (d *device) read(rs []agent.Reading) (f facts, g figures) {
 		default:
 			sums[s.role].add(s.part, r.Value)
 		}
+	}
+	if c := sums[charge].total(); f.battery == "charging" && c.ok && c.v >= 100 {
+		f.battery = "normal" // it is held so
 	}
 	limit := float64(liveAC)
 	if d.Class == "dc" {
