@@ -328,12 +328,11 @@ func (l *Ledger) Step(by time.Duration) {
 		l.enter(now)
 	} else {
 		l.at, l.seen = now, time.Now()
-		runs := &l.day.Runs
-		if by > 0 {
-			(*runs)[len(*runs)-1].To = was
-			*runs = append(*runs, Run{now, now})
-		} else if was.After(l.counted) {
-			l.counted = was
+		l.ran(was)
+		if start := later(now, l.counted); by <= 0 {
+			l.counted = later(l.counted, was)
+		} else if start.After(l.day.Runs[len(l.day.Runs)-1].To) { // or it was set back before
+			l.day.Runs = append(l.day.Runs, Run{start, start})
 		}
 	}
 	for _, a := range l.accounts {
@@ -359,15 +358,18 @@ func (l *Ledger) report(err error) {
 
 // write settles everything up to a time and keeps it. mu is held.
 func (l *Ledger) write(now time.Time) error {
-	now = l.settle(now)
-	if run := &l.day.Runs[len(l.day.Runs)-1]; now.After(run.To) {
-		run.To = now
-	}
+	l.ran(l.settle(now))
 	text, err := json.Marshal(l.day)
 	if err != nil {
 		return err
 	}
 	return renameio.WriteFile(filepath.Join(l.dir, l.day.Date+suffix), append(text, '\n'), 0o600, renameio.WithTempDir(l.dir))
+}
+
+// ran notes that the agent ran up to a time. mu is held.
+func (l *Ledger) ran(to time.Time) {
+	run := &l.day.Runs[len(l.day.Runs)-1]
+	run.To = later(run.To, to)
 }
 
 // settle counts all that is known up to a time within the day, and returns the

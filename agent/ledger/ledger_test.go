@@ -386,6 +386,39 @@ func TestSteps(t *testing.T) {
 	})
 }
 
+// TestSetBackAndRightAgain: a clock that is set wrong and then right takes nothing
+// from what the agent ran.
+func TestSetBackAndRightAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		at(t, "2026-11-26 08:00:00")
+		l := opened(t, dir)
+		ups := newUnit("ups-a", "ups", 10*time.Second)
+		off := time.Duration(0)
+		for _, by := range []time.Duration{0, time.Hour, -2 * time.Hour, 30 * time.Minute, 90 * time.Minute} {
+			if off += by; by != 0 {
+				l.Step(by)
+			}
+			for range 60 { // ten minutes
+				p := ups.poll("status", "online")
+				p.Time, p.Next = p.Time.Add(off), p.Next.Add(off)
+				l.Observe(p)
+				time.Sleep(10 * time.Second)
+			}
+		}
+		l.Close()
+		d := days(t, dir, 2026, 11)["2026-11-26"]
+		runs := ""
+		for _, r := range d.Runs {
+			runs += r.From.In(prague).Format("15:04") + " to " + r.To.In(prague).Format("15:04") + ", "
+		}
+		// 7:20 to 7:30 and 8:00 to 8:10, while it was wrong, are before what was counted.
+		if want := "08:00 to 08:10, 09:10 to 09:20, 09:40 to 09:50, "; runs != want || !near(d.device("ups-a").Up, 30*60) {
+			t.Errorf("it ran %sand the UPS was up for %v min, want %s", runs, d.device("ups-a").Up/60, want)
+		}
+	})
+}
+
 // TestLongDays: the days on which the clock is changed have 23 and 25 hours.
 func TestLongDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
