@@ -239,6 +239,9 @@ type ackCmd struct {
 
 // Run says that somebody looks at an event.
 func (cmd *ackCmd) Run(ctx context.Context, c *console) error {
+	if strings.TrimSpace(cmd.By) == "" {
+		return exitError{errors.New("--by is empty; say who looks at the event"), exitFaults}
+	}
 	var e agent.Event
 	if err := cmd.ask(ctx, http.MethodPost, "/api/v1/events/"+url.PathEscape(cmd.ID)+"/ack", map[string]string{"by": cmd.By}, &e); err != nil {
 		return err

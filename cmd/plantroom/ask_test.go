@@ -209,6 +209,11 @@ func TestAskMistakes(t *testing.T) {
 		{"events --since 1d --url http://127.0.0.1:1", 1, "connection refused"},
 		{"ack 1", 2, "--by"},
 		{"ack 1 --by", 2, "--by needs a value"},
+		{"ack 1 --by=", 2, "--by is empty; say who looks at the event\n"},
+		{"demo --speed fast", 2, `--speed: must be a number, not "fast"`},
+		{"demo --speed -1", 2, "--speed is followed by -1, which looks like a flag; write --speed=-1"},
+		{"demo --influx 127.0.0.1:1 --wall 127.0.0.1:0 --mqtt 127.0.0.1:0", 2, "--influx 127.0.0.1:1: write http://HOST:PORT\n"},
+		{"schema profle", 2, `of must be one of "configuration","profile" but got "profle"`},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), strings.Fields(test.args), &out, &out); code != test.code || !strings.Contains(out.String(), test.want) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"plantroom/agent"
 	"plantroom/config"
 	"plantroom/drivers/sim"
 )
@@ -332,14 +333,17 @@ func createDatabase(ctx context.Context, base string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	form := url.Values{"q": {"CREATE DATABASE facility"}}.Encode()
+	if u, err := url.Parse(base); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return exitError{fmt.Errorf("--influx %s: write http://HOST:PORT", base), exitFaults}
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(base, "/")+"/query", strings.NewReader(form))
 	if err != nil {
-		return exitError{fmt.Errorf("--influx: %w", err), exitFaults}
+		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("create the database facility: %w", err)
+		return agent.Plainly(fmt.Errorf("create the database facility on %s: %w", base, err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

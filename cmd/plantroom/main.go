@@ -135,11 +135,17 @@ func (p *printer) Write(b []byte) (int, error) {
 func misused(err error) string {
 	text := noValue.ReplaceAllString(err.Error(), "$1 needs a value")
 	text = noInteger.ReplaceAllString(text, "must be a whole number, not $1")
+	text = noFloat.ReplaceAllString(text, "must be a number, not $1")
+	text = likeFlag.ReplaceAllString(text, "$1 is followed by $2, which looks like a flag; write $1=$2")
+	text = argument.ReplaceAllString(text, "$1 must")
 	return strings.Replace(text, `,"" but got`, " but got", 1) // what is not given
 }
 
 var (
 	noValue   = regexp.MustCompile(`(--[a-z0-9-]+): expected .* but got "EOL" \(<EOL>\)`)
+	noFloat   = regexp.MustCompile(`expected a float but got (".*") \(.*\)`)
+	likeFlag  = regexp.MustCompile(`(--[a-z0-9-]+): expected .* but got "(.*)" \(short flag\);.*`)
+	argument  = regexp.MustCompile(`\[?<([a-z]+)>\]? must`)
 	noInteger = regexp.MustCompile(`expected a valid 64 bit int but got (".*")`)
 )
 
