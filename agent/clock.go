@@ -69,7 +69,7 @@ func (c *clock) pass(h held, keep func()) {
 	keep()
 	c.held = append(c.held, h)
 	c.count += h.size
-	for c.count > heldLimit {
+	for c.count > heldLimit && len(c.held) > 1 {
 		if c.lost == 0 {
 			c.log.Error("readings are lost, too many wait for the clock to be set", "readings", c.count)
 		}

@@ -210,3 +210,18 @@ func TestTooMuchWaitsForTheClock(t *testing.T) {
 		}
 	})
 }
+
+// What alone is too much waits all the same.
+func TestOneThatIsTooMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClock(slog.New(slog.DiscardHandler))
+		c.holdBefore(bubbleBegan.Add(time.Hour))
+		passed := 0
+		c.pass(held{at: time.Now(), size: heldLimit + 1, lasts: true, pass: func(time.Time) { passed++ }}, func() {})
+		time.Sleep(2 * time.Hour)
+		c.pass(held{at: time.Now(), pass: func(time.Time) { passed++ }}, nil)
+		if passed != 2 {
+			t.Errorf("%d of 2 are passed on", passed)
+		}
+	})
+}
