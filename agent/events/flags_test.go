@@ -82,18 +82,18 @@ func TestAbnormalCondition(t *testing.T) {
 	// One whose words are others, and one that sums up whatever is wrong.
 	p = newPlant(t, Options{}, nil)
 	p.own("pdu", "x_general_alarm", "clear", "alarm")
-	p.own("pdu", "x_alarm_inverter", "clear", "alarm")
+	p.own("pdu", "x_alarm_inverter_fault", "clear", "alarm")
 	p.own("ups", "x_system_status", "normal", "warning", "critical")
-	p.now("pdu", "x_general_alarm=alarm x_alarm_inverter=clear")
-	p.now("pdu", "x_general_alarm=alarm x_alarm_inverter=alarm")
-	p.now("pdu", "x_general_alarm=clear x_alarm_inverter=clear")
+	p.now("pdu", "x_general_alarm=alarm x_alarm_inverter_fault=clear")
+	p.now("pdu", "x_general_alarm=alarm x_alarm_inverter_fault=alarm")
+	p.now("pdu", "x_general_alarm=clear x_alarm_inverter_fault=clear")
 	p.now("ups", "x_system_status=normal self_test=passed")
 	p.now("ups", "x_system_status=warning self_test=failed")
 	p.now("ups", "x_system_status=critical self_test=failed")
 	p.now("ups", "x_system_status=normal self_test=passed")
 	p.want(
 		"0..1 alarm PDU reports: general alarm",
-		"1..2 warning PDU reports: inverter",
+		"1..2 alarm PDU reports: inverter fault",
 		"4..6 warning UPS: the battery failed its self-test",
 		"5..6 alarm UPS reports: system critical",
 	)

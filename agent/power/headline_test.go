@@ -425,3 +425,23 @@ func TestNumbersInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestUnless: with alarms that are nothing to the power it is not said that
+// nothing needs attention.
+func TestUnless(t *testing.T) {
+	p := agent.Path{Detail: agent.Words{EN: "Generator ready. Nothing needs attention.", CS: "Generátor připraven. Nic nevyžaduje pozornost."}}
+	for alarms, want := range map[int]agent.Words{
+		0: p.Detail,
+		1: {EN: "Generator ready. 1 alarm needs attention.", CS: "Generátor připraven. Pozornost vyžaduje 1 alarm."},
+		3: {EN: "Generator ready. 3 alarms need attention.", CS: "Generátor připraven. Pozornost vyžadují 3 alarmy."},
+		5: {EN: "Generator ready. 5 alarms need attention.", CS: "Generátor připraven. Pozornost vyžaduje 5 alarmů."},
+	} {
+		if got := Unless(alarms, p).Detail; got != want {
+			t.Errorf("%d: %v, want %v", alarms, got, want)
+		}
+	}
+	p.Detail = agent.Words{EN: "UPS A in bypass.", CS: "UPS A na bypassu."}
+	if got := Unless(2, p); got.Detail != p.Detail {
+		t.Errorf("what is said of the power is left out: %v", got.Detail)
+	}
+}

@@ -107,7 +107,7 @@ func (n *Network) say(p *agent.Path, e *evaluation, issues []issue) {
 		more = append(more, both("No data from "+names.EN, "Bez dat: "+names.CS))
 	}
 	if len(issues) == 0 && p.On == agent.Mains && !busy {
-		more = append(more, both("Nothing needs attention", "Nic nevyžaduje pozornost"))
+		more = append(more, quiet)
 	}
 	p.Headline, p.Detail = sentences(head), sentences(more)
 }
@@ -462,4 +462,25 @@ func (n *Network) redundancy() string {
 		return ""
 	}
 	return "lost"
+}
+
+// quiet is what is said last where all is well.
+var quiet = both("Nothing needs attention", "Nic nevyžaduje pozornost")
+
+// Unless returns a path that does not say that nothing needs attention where
+// so many alarms do: a device may report what is nothing to the power.
+func Unless(alarms int, p agent.Path) agent.Path {
+	said := sentences([]agent.Words{quiet})
+	if alarms == 0 || !strings.HasSuffix(p.Detail.EN, said.EN) {
+		return p
+	}
+	some := both(fmt.Sprintf("%d alarms need attention.", alarms), fmt.Sprintf("Pozornost vyžaduje %d alarmů.", alarms))
+	switch {
+	case alarms == 1:
+		some = both("1 alarm needs attention.", "Pozornost vyžaduje 1 alarm.")
+	case alarms < 5:
+		some.CS = fmt.Sprintf("Pozornost vyžadují %d alarmy.", alarms)
+	}
+	p.Detail = both(strings.TrimSuffix(p.Detail.EN, said.EN)+some.EN, strings.TrimSuffix(p.Detail.CS, said.CS)+some.CS)
+	return p
 }

@@ -285,13 +285,24 @@ func (s *station) serveWall(site *config.Site) (err error) {
 	s.wall, err = wall.Listen(wall.Options{
 		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
 		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
-		Path: s.power.Path, Trend: s.trend, Events: s.events.Events, Tests: s.events.Tests, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
+		Path: s.path, Trend: s.trend, Events: s.events.Events, Tests: s.events.Tests, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
 	})
 	if err != nil {
 		return fmt.Errorf("wall: %w", err)
 	}
 	s.walled = from
 	return nil
+}
+
+// path returns what the building stands on, as the wall says it.
+func (s *station) path() agent.Path {
+	alarms := 0
+	for _, e := range s.agent.Active() {
+		if e.Severity >= agent.Warning && e.Parent == "" && e.Acked.IsZero() {
+			alarms++
+		}
+	}
+	return power.Unless(alarms, s.power.Path())
 }
 
 // trend returns the last day or hour of a point.
