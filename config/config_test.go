@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -499,6 +500,15 @@ func TestTraps(t *testing.T) {
 			byName[trap.Name] = trap
 		}
 		for _, trap := range p.SNMP.Traps {
+			for metric, words := range trap.While {
+				says := func(point SNMPPoint) bool {
+					return point.Metric.Class == p.Class && point.Metric.Name == metric &&
+						slices.ContainsFunc(slices.Collect(maps.Values(point.States)), func(w string) bool { return slices.Contains(words, w) })
+				}
+				if !slices.ContainsFunc(p.SNMP.Points, says) {
+					t.Errorf("%s: while %s lasts the %s is %v, which it never is", p.Name, trap.Name, metric, words)
+				}
+			}
 			for _, name := range trap.Clears {
 				// What has one trap for everything is info, and what clears all of it need not be about anything.
 				all := byName[name].Begins != ""

@@ -34,7 +34,7 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 	traps := map[string]*SNMPTrap{}
 	named := map[string]*SNMPTrap{}
 	pairs, _ := r.pairs(n, "traps")
-	var later []func()
+	var later, lasting []func()
 	for _, p := range pairs {
 		oid := TrapOID(r.oid(p.key, "traps"))
 		m := r.mapping(p.value, "the trap")
@@ -60,6 +60,8 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 		}
 		clears := m.get("clears")
 		t.Clears = r.texts(clears, "clears")
+		while := m.get("while")
+		t.While = r.while(while)
 		m.done()
 		switch says := strings.Contains(t.Text.EN+t.Text.CS, "{}"); {
 		case says && about == nil:
@@ -70,6 +72,13 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 			r.fault(m.node, "begins and ends go together: what it begins with where its condition began, and where it is over")
 		case words != nil && about == nil:
 			r.fault(words, "words are for values of what the trap is about; add about: OID")
+		}
+		if while != nil {
+			lasting = append(lasting, func() {
+				if !t.Lasts && t.Begins == "" {
+					r.fault(while, "while is for a trap that another one clears, and none clears %s", t.Name)
+				}
+			})
 		}
 		for i, n := range r.list(clears) {
 			later = append(later, func() {
@@ -95,10 +104,34 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 		}
 		traps[oid], named[t.Name] = t, t
 	}
-	for _, check := range later {
+	for _, check := range slices.Concat(later, lasting) {
 		check()
 	}
 	return traps
+}
+
+// while reads what polls say while the condition of a trap lasts.
+func (r *profileReader) while(n *yaml.Node) map[string][]string {
+	if n == nil {
+		return nil
+	}
+	says := map[string][]string{}
+	pairs, _ := r.pairs(n, "while")
+	for _, p := range pairs {
+		metric := Lookup(r.class, p.key.Value)
+		if metric == nil || metric.Kind != agent.State {
+			states := slices.DeleteFunc(Names(r.class), func(name string) bool { return Lookup(r.class, name).Kind != agent.State })
+			r.fault(p.key, "while: class %s has no state %s; %s", r.class, p.key.Value, oneOf(p.key.Value, states))
+			continue
+		}
+		for _, w := range r.list(p.value) {
+			if _, ok := metric.Code(w.Value); !ok {
+				r.fault(w, "while: %s is never %s; %s", metric.Name, w.Value, oneOf(w.Value, metric.States))
+			}
+		}
+		says[metric.Name] = r.texts(p.value, "while")
+	}
+	return says
 }
 
 // words reads a sentence in both languages.

@@ -321,6 +321,10 @@ type SNMPTrap struct {
 	Words        map[string]agent.Words // that People understand, for values of About; what is not in it stands as it is
 	Clears       []string               // names of the traps of the profile whose condition is over with this one
 	Lasts        bool                   // another trap of the profile clears it
+	// While is what polls say of the device while the condition lasts: words of
+	// states, by the metric of its class. Where they say something else the condition
+	// is over, though the trap that clears it was lost. Nil where no poll tells.
+	While map[string][]string
 }
 
 // TrapOID returns an OID of a trap without the 0 before its last number: a

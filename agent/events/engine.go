@@ -37,11 +37,16 @@ type Setup struct {
 	Nodes   []Node // what feeds what, polled or not
 	Limits  []Limit
 	Tests   []Plan
-	Hold    time.Duration // all must be well for so long before an incident has ended; 0 is a minute
+	While   map[string]While // by the device's ID
+	Hold    time.Duration    // all must be well for so long before an incident has ended; 0 is a minute
 	// Escalate are the times after which an event of severity warning or alarm
 	// that nobody has acknowledged is announced again, escalated.
 	Escalate []time.Duration
 }
+
+// While is what polls say of a device while the condition of one of its traps
+// lasts: words of states, by the trap's name and the metric of the device's class.
+type While map[string]map[string][]string
 
 // An Engine turns polls into events. It is safe for concurrent use; it has no
 // clock but the times of polls.
@@ -264,7 +269,7 @@ func (e *Engine) step(by time.Duration) {
 		}
 	}
 	for _, d := range e.devices {
-		move(&d.silentSince, &d.alarmsSince, &d.supplied)
+		move(&d.answered, &d.silentSince, &d.alarmsSince, &d.supplied)
 		for i := range d.ring.times {
 			d.ring.times[i] += by.Milliseconds()
 		}
@@ -369,17 +374,44 @@ func (e *Engine) tell(key eventKey, at time.Time) {
 	e.told[key] = at
 }
 
-// forgetTraps ends what traps told of long ago, where it is time to look.
+// trapHolds is how much later than a trap a poll that denies it has to be: cards
+// send a trap before their objects say so.
+const trapHolds = 10 * time.Second
+
+// forgetTraps ends what traps told of long ago, and what polls deny, where it is
+// time to look.
 func (e *Engine) forgetTraps() {
-	if e.now.Sub(e.looked) < time.Hour {
+	if e.now.Sub(e.looked) < time.Second {
 		return
 	}
 	e.looked = e.now
 	for key, h := range e.active {
-		if key.kind == "trap" && e.now.Sub(maxTime(h.since, e.told[key])) >= trapLasts {
+		if key.kind != "trap" {
+			continue
+		}
+		if last := maxTime(h.since, e.told[key]); e.now.Sub(last) >= trapLasts || e.denied(key, last) {
 			e.end(h, e.now)
 		}
 	}
+}
+
+// denied reports whether a device says of itself, well after it sent a trap last,
+// that the condition of that is over.
+func (e *Engine) denied(key eventKey, last time.Time) bool {
+	d := e.devices[key.device]
+	if d == nil || d.answered.Sub(last) < trapHolds {
+		return false
+	}
+	otherwise := false
+	for metric, words := range e.setup.While[key.device][key.metric] {
+		switch w := d.word(metric); {
+		case slices.Contains(words, w):
+			return false
+		case w != "":
+			otherwise = true
+		}
+	}
+	return otherwise
 }
 
 // escalate announces again what nobody has acknowledged for long enough. What

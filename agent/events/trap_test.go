@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"plantroom/agent"
+	"plantroom/config"
 )
 
 // TestTrap takes traps: what nothing clears is told of once while it is
@@ -84,6 +86,75 @@ func TestTrap(t *testing.T) {
 	want()
 	e.Observe(&agent.Poll{Device: ups, Time: start.Add(31*time.Minute + trapLasts + time.Hour)})
 	want("30m0s-25h1m0s warning UPS A: alarm 2")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTrapThatPollsDeny: the trap that clears another may be lost. Where the
+// polls say that its condition is over, it is; not at once, as a card says a
+// state later than it sends a trap, and not where they do not say.
+func TestTrapThatPollsDeny(t *testing.T) {
+	ups := &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups"}
+	status := &agent.Point{Device: ups, Metric: config.Lookup("ups", "status")}
+	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	open := func() *Engine {
+		e, err := Open(Options{Site: "praha-1", Agent: "edge-1", Dir: dir, Announce: func(*agent.Event) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Configure(Setup{Devices: []*agent.Device{ups}, While: map[string]While{"ups-a": {"onBattery": {"status": {"on_battery"}}}}})
+		return e
+	}
+	e := open()
+	second := 0
+	trap := func(name string) {
+		e.Trap(agent.Trap{Time: start.Add(time.Duration(second) * time.Second), Device: ups, Name: name, Severity: agent.Warning,
+			Text: agent.Words{EN: name, CS: name}, Lasts: true})
+	}
+	// poll has the UPS say something, or nothing, each second until one, and wants these traps to last then.
+	poll := func(until int, says string, want ...string) {
+		t.Helper()
+		for ; second < until; second++ {
+			p := &agent.Poll{Device: ups, Time: start.Add(time.Duration(second) * time.Second)}
+			switch code, known := status.Metric.Code(says); {
+			case says == "silence":
+				p.Err = errors.New("timeout")
+			case known:
+				p.Readings = []agent.Reading{{Point: status, Time: p.Time, Value: float64(code)}}
+			default:
+				p.Readings = []agent.Reading{status.Failed(errors.New("refused"))}
+			}
+			e.Observe(p)
+		}
+		var got []string
+		for _, ev := range e.Active() {
+			if ev.Kind == "trap" {
+				got = append(got, ev.Metric)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("after %d s %v last, not %v", until, got, want)
+		}
+	}
+	poll(5, "online")
+	trap("onBattery")
+	trap("other")
+	poll(14, "online", "onBattery", "other")
+	poll(60, "on_battery", "onBattery", "other")
+	poll(61, "online", "other")
+	trap("onBattery")
+	poll(65, "on_battery", "onBattery", "other")
+	poll(100, "silence", "onBattery", "other")
+	poll(130, "nothing", "onBattery", "other")
+	trap("onBattery") // again: it has waited for this one since
+	poll(139, "online", "onBattery", "other")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = open()
+	poll(143, "online", "other")
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}

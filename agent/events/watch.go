@@ -16,6 +16,7 @@ type device struct {
 	watch  []*cell // those of which an absence is an event
 	polls  int
 
+	answered    time.Time // time of the last poll with an answer
 	silentSince time.Time // time of the first poll without an answer in a row; zero while it answers
 	silent      *happening
 	alarms      *cell // the count of its own alarms
@@ -233,7 +234,7 @@ func (e *Engine) except(c *cell, limit *bounds) {
 // presence notes whether the device answers.
 func (e *Engine) presence(d *device, p *agent.Poll, at time.Time) {
 	if p.Err == nil {
-		d.silentSince = time.Time{}
+		d.answered, d.silentSince = at, time.Time{}
 		if d.silent != nil {
 			e.end(d.silent, at)
 			d.silent = nil

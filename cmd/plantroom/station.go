@@ -232,13 +232,19 @@ const (
 
 // setup returns what there is to know of a site to tell what happens in it.
 func (s *station) setup(site *config.Site) events.Setup {
-	setup := events.Setup{Devices: s.devices(site), Metrics: map[string]map[string]bool{}, Hold: site.Hold}
+	setup := events.Setup{Devices: s.devices(site), Metrics: map[string]map[string]bool{}, While: map[string]events.While{}, Hold: site.Hold}
 	for _, d := range site.Devices {
 		names := map[string]bool{}
 		for _, m := range d.Metrics() {
 			names[m.Name] = true
 		}
 		setup.Metrics[d.ID] = names
+		if d.SNMP != nil && d.Profile.SNMP != nil {
+			setup.While[d.ID] = events.While{}
+			for _, t := range d.Profile.SNMP.Traps {
+				setup.While[d.ID][t.Name] = t.While
+			}
+		}
 	}
 	for _, d := range setup.Devices {
 		setup.Nodes = append(setup.Nodes, events.Node{ID: d.ID, Class: d.Class, Feeds: d.Feeds})

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,4 +86,24 @@ devices:
 			strings.Contains(text, `plantroom_traps_dropped_total{reason="denied"} 1`+"\n")
 	})
 	stop()
+}
+
+// TestTrapsAndPolls: the engine knows of which traps the polls of a device tell
+// as well.
+func TestTrapsAndPolls(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "site.yaml")
+	put(t, path, "site: praha-1\ndevices:\n  - {id: ups-a, profile: apc-powernet-ups, snmp: {address: 127.0.0.1}}\n")
+	site, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newStation(site, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	while := s.setup(site).While["ups-a"]
+	if got := while["upsOnBattery"]["status"]; !slices.Equal(got, []string{"on_battery"}) || while["communicationLost"] != nil {
+		t.Errorf("while upsOnBattery lasts the status is %q, and of communicationLost %v", got, while["communicationLost"])
+	}
 }
