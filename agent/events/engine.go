@@ -338,11 +338,14 @@ func (e *Engine) Trap(t agent.Trap) {
 	for _, name := range t.Clears {
 		over := key
 		over.metric = name
-		for key, h := range e.active {
-			if t.All {
-				over.channel = key.channel
+		if !t.All {
+			if h := e.active[over]; h != nil {
+				e.end(h, at)
 			}
-			if key == over {
+			continue
+		}
+		for other, h := range e.active {
+			if over.channel = other.channel; other == over {
 				e.end(h, at)
 			}
 		}

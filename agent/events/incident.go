@@ -591,7 +591,7 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 func meaningOf(ev *agent.Event) meaning {
 	if ev.Kind == "state" || ev.Kind == "alarm" {
 		for i := range states {
-			if r := &states[i]; r.metric == ev.Metric && (r.class == "*" || r.class == ev.Class) && ruleHas(r, ev.State) {
+			if r := &states[i]; r.metric == ev.Metric && (r.class == "*" || r.class == ev.Class) && slices.Contains(r.words, ev.State) {
 				return r.meaning
 			}
 		}

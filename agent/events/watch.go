@@ -296,7 +296,7 @@ func (e *Engine) state(c *cell, code int, at time.Time) {
 	if c.since.IsZero() { // the first reading
 		c.since, c.rule = at, rule
 		switch h := c.event; {
-		case h != nil && rule != nil && ruleHas(rule, h.event.State):
+		case h != nil && rule != nil && slices.Contains(rule.words, h.event.State):
 			if (h.meaning.rank > 0) == (rule.meaning.rank > 0) { // it goes on, and what it was taken for stands
 				h.meaning = rule.meaning
 			}
@@ -352,15 +352,6 @@ func withRaw(words agent.Words, raw string) agent.Words {
 		}
 	}
 	return words
-}
-
-func ruleHas(r *stateRule, word string) bool {
-	for _, w := range r.words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 // say begins the event of a state; it returns nil for one without duration.
