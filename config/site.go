@@ -584,11 +584,7 @@ func (r *siteReader) link(m *mapping) (l ModbusLink) {
 	}
 	l.Parity = s.choice(parity, "parity", "none", "none", "even", "odd")
 	l.DataBits = s.integer(data, "data_bits", 8, 7, 8)
-	usual := 1
-	if l.Parity == "none" {
-		usual = 2 // the Modbus serial specification keeps a character at 11 bits
-	}
-	l.StopBits = s.integer(stop, "stop_bits", usual, 1, 2)
+	l.StopBits = s.integer(stop, "stop_bits", UsualStopBits(l.Parity), 1, 2)
 	if first, ok := r.lines[l.Serial]; !ok {
 		r.lines[l.Serial] = written[ModbusLink]{l, s.at(m.node)}
 	} else if first.thing != l {
@@ -704,12 +700,7 @@ func (r *siteReader) modbusAddress(s *source, n *yaml.Node) *ModbusAddress {
 	} else {
 		a.Link = r.link(m)
 	}
-	// On a line 0 is for all devices, of which none answers, and what is above
-	// 247 for none; over TCP both are in use for the device itself.
-	lo, hi := 0, 255
-	if a.Link.Serial != "" || a.Link.RTUOverTCP != "" {
-		lo, hi = 1, 247
-	}
+	lo, hi := a.Link.Units()
 	a.Unit = s.integer(m.need("unit", "1"), "unit", 1, lo, hi)
 	m.done()
 	return a

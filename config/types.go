@@ -91,6 +91,25 @@ type ModbusLink struct {
 	StopBits   int    // serial only: 1, or 2 where parity is none
 }
 
+// UsualStopBits returns how many stop bits a serial line has by the Modbus serial
+// specification, which keeps a character at 11 bits.
+func UsualStopBits(parity string) int {
+	if parity == "none" {
+		return 2
+	}
+	return 1
+}
+
+// Units returns the least and the greatest unit id that a device on a wire can
+// have. On a line 0 is for all devices, of which none answers, and what is above
+// 247 for none; over TCP both are in use for the device itself.
+func (l ModbusLink) Units() (lo, hi int) {
+	if l.Serial != "" || l.RTUOverTCP != "" {
+		return 1, 247
+	}
+	return 0, 255
+}
+
 // A Device is one device of the site.
 type Device struct {
 	ID, Name string

@@ -172,12 +172,8 @@ func (cmd *readCmd) adHoc(ctx context.Context, c *console) (*config.Site, error)
 		d.Modbus.Link.Secure, err = config.ParseAddress(cmd.Secure, "802")
 	case cmd.Serial != "":
 		d.ID = cmd.Serial
-		link := config.ModbusLink{Serial: cmd.Serial, Baud: cmd.Baud, Parity: cmd.Parity, DataBits: 8, StopBits: cmd.StopBits}
-		if link.StopBits == 0 && link.Parity == "none" {
-			link.StopBits = 2 // the Modbus serial specification keeps a character at 11 bits
-		} else if link.StopBits == 0 {
-			link.StopBits = 1
-		}
+		link := config.ModbusLink{Serial: cmd.Serial, Baud: cmd.Baud, Parity: cmd.Parity, DataBits: 8,
+			StopBits: cmp.Or(cmd.StopBits, config.UsualStopBits(cmd.Parity))}
 		d.Modbus = &config.ModbusAddress{Link: link, Unit: cmd.Unit}
 	case cmd.RTU != "":
 		d.ID = cmd.RTU
@@ -232,10 +228,7 @@ func (cmd *readCmd) identify(ctx context.Context, c *console, d *config.Device, 
 
 // possible reports flags that no device can be asked with.
 func (cmd *readCmd) possible() error {
-	lo, hi := 0, 255
-	if cmd.Serial != "" || cmd.RTU != "" {
-		lo, hi = 1, 247
-	}
+	lo, hi := config.ModbusLink{Serial: cmd.Serial, RTUOverTCP: cmd.RTU}.Units()
 	if cmd.SNMP == "" && (cmd.Unit < lo || cmd.Unit > hi) {
 		return fmt.Errorf("--unit is %d; it must be from %d to %d", cmd.Unit, lo, hi)
 	}
