@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +10,6 @@ import (
 
 	"plantroom/agent"
 	"plantroom/agent/wall"
-	"plantroom/config"
 	"plantroom/testdata/peer"
 )
 
@@ -25,14 +23,7 @@ func TestOutageBeforeTheClockIsSet(t *testing.T) {
 	text := fmt.Sprintf("site: praha-1\nstate: state\ndevices:\n"+
 		"  - {id: ups-a, name: UPS A, profile: rfc1628-ups, snmp: {address: %q}, every: 100ms}\n", address)
 	put(t, path, text)
-	site, err := config.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := newStation(site, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := stationOf(t, path)
 	s.agent.HoldBefore(time.Now().Add(24 * time.Hour))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)

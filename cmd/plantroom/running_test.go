@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"plantroom/config"
 	"plantroom/testdata/peer"
 )
 
@@ -23,6 +25,20 @@ func put(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// stationOf loads a configuration and makes its station, which does not poll yet.
+func stationOf(t *testing.T, path string) (*station, *config.Site) {
+	t.Helper()
+	site, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newStation(site, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, site
 }
 
 // running runs plantroom with a configuration until the test ends, or until

@@ -240,10 +240,7 @@ func (s *station) setup(site *config.Site) events.Setup {
 		}
 		setup.Metrics[d.ID] = names
 		if d.SNMP != nil && d.Profile.SNMP != nil {
-			setup.While[d.ID] = events.While{}
-			for _, t := range d.Profile.SNMP.Traps {
-				setup.While[d.ID][t.Name] = t.While
-			}
+			setup.While[d.ID] = whileOf(d.Profile.SNMP.Traps)
 		}
 	}
 	for _, d := range setup.Devices {
@@ -268,6 +265,17 @@ func (s *station) setup(site *config.Site) events.Setup {
 		}
 	}
 	return setup
+}
+
+// whileOf returns of which traps polls tell as well.
+func whileOf(traps map[string]*config.SNMPTrap) events.While {
+	says := events.While{}
+	for _, t := range traps {
+		if t.While != nil {
+			says[t.Name] = t.While
+		}
+	}
+	return says
 }
 
 // serveWall makes the wall what it is to be, none where the site has none.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,14 +92,7 @@ devices:
 func TestTrapsAndPolls(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "site.yaml")
 	put(t, path, "site: praha-1\ndevices:\n  - {id: ups-a, profile: apc-powernet-ups, snmp: {address: 127.0.0.1}}\n")
-	site, err := config.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := newStation(site, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, site := stationOf(t, path)
 	defer s.close()
 	while := s.setup(site).While["ups-a"]
 	if got := while["upsOnBattery"]["status"]; !slices.Equal(got, []string{"on_battery"}) || while["communicationLost"] != nil {
