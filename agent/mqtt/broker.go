@@ -52,6 +52,9 @@ func Listen(address, username, password string, log *slog.Logger) (*Broker, erro
 	if err := server.AddHook(&takeover{server: server, sessions: b.tcp}, nil); err != nil {
 		return nil, err
 	}
+	if err := server.AddHook(new(retained), nil); err != nil {
+		return nil, err
+	}
 	if err := server.AddListener(b.tcp); err != nil {
 		return nil, agent.Plainly(fmt.Errorf("listen on %s: %w", address, err))
 	}

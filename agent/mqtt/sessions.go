@@ -1,8 +1,11 @@
 package mqtt
 
 import (
+	"errors"
+	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
@@ -19,13 +22,17 @@ import (
 // until the one before has ended altogether.
 //
 // It is a listener, which sees a connection's very end, and has a hook, which
-// sees whose it is.
+// sees whose it is. The library's own listener leaves open for ever what
+// connects while it closes, and closes before all have ended.
 type sessions struct {
-	*listeners.TCP
+	address  string
+	listener net.Listener
+	serving  sync.WaitGroup // of connections
 
-	mu   sync.Mutex
-	open map[net.Conn]*session
-	byID map[string]*session
+	mu     sync.Mutex
+	closed bool
+	open   map[net.Conn]*session
+	byID   map[string]*session
 }
 
 type session struct {
@@ -34,37 +41,84 @@ type session struct {
 	ended  chan struct{} // closed when nothing of it is left
 }
 
+const (
+	farewell    = time.Second            // how long clients may take to receive that the broker closes
+	acceptPause = 100 * time.Millisecond // before a connection is taken again where that failed
+)
+
 func newSessions(address string) *sessions {
-	return &sessions{
-		TCP:  listeners.NewTCP(listeners.Config{ID: "tcp", Address: address}),
-		open: map[net.Conn]*session{},
-		byID: map[string]*session{},
-	}
+	return &sessions{address: address, open: map[net.Conn]*session{}, byID: map[string]*session{}}
+}
+
+// ID names the listener.
+func (s *sessions) ID() string { return "tcp" }
+
+// Protocol names what it speaks.
+func (s *sessions) Protocol() string { return "tcp" }
+
+// Address returns host:port, with the port that was free.
+func (s *sessions) Address() string { return s.listener.Addr().String() }
+
+// Init begins to listen.
+func (s *sessions) Init(*slog.Logger) (err error) {
+	s.listener, err = net.Listen("tcp", s.address)
+	return err
 }
 
 // Serve takes connections until Close.
 func (s *sessions) Serve(establish listeners.EstablishFn) {
-	s.TCP.Serve(func(id string, conn net.Conn) error {
-		n := &session{conn: conn, ended: make(chan struct{})}
+	for {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(acceptPause) // no file is left to open, most likely
+			continue
+		}
 		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			conn.Close()
+			return
+		}
+		n := &session{conn: conn, ended: make(chan struct{})}
 		s.open[conn] = n
+		s.serving.Add(1)
 		s.mu.Unlock()
-		defer func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			delete(s.open, conn)
-			if n.client != nil && s.byID[n.client.ID] == n {
-				delete(s.byID, n.client.ID)
-			}
-			close(n.ended)
+		go func() {
+			defer s.serving.Done()
+			defer s.end(n)
+			_ = establish(s.ID(), conn) // which has told the client what it does not like
 		}()
-		return establish(id, conn)
-	})
+	}
 }
 
-// Close stops listening and ends every connection.
-func (s *sessions) Close(clients listeners.CloseFn) {
-	s.TCP.Close(clients)
+func (s *sessions) end(n *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, n.conn)
+	if n.client != nil && s.byID[n.client.ID] == n {
+		delete(s.byID, n.client.ID)
+	}
+	close(n.ended)
+}
+
+// Close stops listening, says so to every client, ends every connection and
+// returns when nothing of them is left.
+func (s *sessions) Close(goodbye listeners.CloseFn) {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.listener.Close()
+	late := time.AfterFunc(farewell, s.cut)
+	goodbye(s.ID())
+	late.Stop()
+	s.cut()
+	s.serving.Wait()
+}
+
+func (s *sessions) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for conn := range s.open {

@@ -51,6 +51,7 @@ var sockets = map[string][]string{
 	"drivers/modbus": {"(*net.Dialer).DialContext", "crypto/tls.Client"},
 	"drivers/snmp":   {"net.ListenUDP", "(*net.Dialer).DialContext"}, // for traps, and to ask; gosnmp opens those of version 3
 	"drivers/sim":    {"net.Listen", "net.ListenPacket"},
+	"agent/mqtt":     {"net.Listen"}, // for the embedded broker
 	"agent/post":     {"(*net.Dialer).DialContext"},
 	"agent/wall":     {"net.Listen"},
 	"cmd/plantroom":  {"net.Listen"},
