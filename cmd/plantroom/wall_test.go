@@ -93,11 +93,11 @@ func (p *published) number(metric string) (float64, bool) {
 	return sum, any
 }
 
-// publishedStates reads what came over MQTT.
-func publishedStates(t *testing.T, lines []string) map[string][]published {
+// publishedStates reads what came over MQTT into all, and returns how many lines
+// it has read in all: those before are not read again.
+func publishedStates(t *testing.T, lines []string, read int, all map[string][]published) int {
 	t.Helper()
-	all := map[string][]published{}
-	for _, line := range lines {
+	for _, line := range lines[read:] {
 		topic, payload, _ := strings.Cut(line, " ")
 		id := strings.TrimPrefix(topic, "plantroom/demo/")
 		if strings.Contains(id, "/") || id == "event" || id == "alarms" {
@@ -115,10 +115,29 @@ func publishedStates(t *testing.T, lines []string) map[string][]published {
 		}
 		all[id] = append(all[id], published{m.Time.UnixMilli(), m.Readings})
 	}
-	return all
+	return len(lines)
 }
 
-// states returns what a device said last at a time.
+// times calls f with the time of each figure of a device on the wall.
+func (w *shownWall) times(f func(id string, at int64)) {
+	for _, n := range w.Nodes {
+		if n.Value != nil {
+			f(n.ID, n.Value.At)
+		}
+	}
+	for _, tile := range w.Tiles {
+		for _, v := range tile.Values {
+			f(tile.ID, v.At)
+		}
+	}
+	for _, u := range w.Units {
+		for _, v := range u.Values {
+			f(u.ID, v.At)
+		}
+	}
+}
+
+// lastAt returns what a device said last at a time.
 func lastAt(all []published, at int64) *published {
 	var last *published
 	for i := range all {
@@ -198,21 +217,54 @@ func TestWallShowsWhatMQTTSays(t *testing.T) {
 			p := chromium.Open(t, "http://"+at+"/?lang=en", 1920, 1080)
 			p.Until("the wall shows "+c.scenario, `document.querySelector('.node') && `+c.until)
 			p.Until("all figures are there", `[...document.querySelectorAll('.node')].length >= 11 && document.querySelectorAll('.tile').length === 8`)
-			w := browser.Eval[shownWall](p, lookAtWall)
-			p.Shoot(c.scenario, false)
-			if !strings.HasPrefix(w.Headline, c.headline) || c.tone != "" && w.Tone != c.tone {
-				t.Errorf("headline %q, tone %s", w.Headline, w.Tone)
-			}
-			var all map[string][]published
-			peer.Until(t, "MQTT has said what the wall shows", func() bool {
-				all = publishedStates(t, lines())
-				for _, states := range all {
-					if states[len(states)-1].at <= w.PathAt && len(states) > 1 && states[len(states)-1].at < w.PathAt-11000 {
+			// MQTT has the newest state of each device: of a poll that was
+			// overtaken before it was sent it knows nothing, and then another
+			// look is taken. Neither is this about devices that tell nothing for
+			// a while, as where the machine that tests has too much to do.
+			usual := func(look *shownWall) bool {
+				for _, e := range look.Edges {
+					if e.On == "no_data" {
 						return false
 					}
 				}
-				last := all["ups-a"]
-				return len(all) >= 19 && len(last) > 0 && last[len(last)-1].at > w.PathAt
+				for _, u := range look.Units {
+					if strings.Contains(u.Class, "is-lost") != (u.ID == c.faulty) {
+						return false
+					}
+				}
+				return strings.HasPrefix(look.Headline, c.headline) && (c.tone == "" || look.Tone == c.tone)
+			}
+			var w *shownWall
+			read, all := 0, map[string][]published{}
+			peer.Until(t, "the wall shows "+c.headline+", and MQTT has said all that it shows", func() bool {
+				if w == nil {
+					look := browser.Eval[shownWall](p, lookAtWall)
+					if usual(&look) {
+						w = &look
+						p.Shoot(c.scenario, false)
+					}
+					return false
+				}
+				read = publishedStates(t, lines(), read, all)
+				waiting, overtaken := len(all) < 19, false
+				w.times(func(id string, at int64) {
+					states := all[id]
+					switch known := slices.ContainsFunc(states, func(p published) bool { return p.at == at }); {
+					case known || len(states) == 0: // what no device measures is the site's own
+					case states[len(states)-1].at < at:
+						waiting = true
+					default:
+						overtaken = true
+					}
+				})
+				for _, id := range []string{"ats-1", "ups-a", "ups-b", c.faulty} {
+					states := all[id]
+					waiting = waiting || id != "" && (len(states) == 0 || states[len(states)-1].at <= w.PathAt)
+				}
+				if overtaken {
+					w = nil
+				}
+				return !waiting && !overtaken
 			})
 			figures := 0
 			check := func(id string, v shownValue) {
@@ -258,9 +310,6 @@ func TestWallShowsWhatMQTTSays(t *testing.T) {
 			for _, u := range w.Units {
 				for _, v := range u.Values {
 					check(u.ID, v)
-				}
-				if (u.ID == c.faulty) != strings.Contains(u.Class, "is-lost") {
-					t.Errorf("%s is shown as %s", u.ID, u.Class)
 				}
 			}
 			if figures < 30 {
