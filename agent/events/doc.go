@@ -28,8 +28,11 @@
 // # Guarantees
 //
 //   - A reading that is Bad, Suspect, unknown or missing neither begins nor ends
-//     an event of its point. Where it goes on for three polls, that is an event,
-//     one for all values that a device lacks since the same poll where they are many.
+//     an event of its point. Where one that is Bad, or a sensor that is missing, goes
+//     on for three polls, that is an event, one for all values that a device lacks
+//     since the same poll where they are many. An event of anything else that an
+//     answering device has left out for two hours ends, and says that it is no longer
+//     observed: the device was exchanged for another. Silence ends none.
 //   - What begins ever again is one event after a while (flurry), and the folder
 //     has at most a gigabyte: the oldest goes.
 //   - An event, and what it has become, is in the operating system before it is

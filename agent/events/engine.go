@@ -100,6 +100,8 @@ type happening struct {
 	meaning  meaning
 	incident *incident // that it is a part of; nil for none
 
+	unseen time.Time // since when its device answers and does not say whether it lasts; zero while it does
+
 	comesAndGoes bool
 	lull         time.Time // when it was over last, of one that comes and goes; zero while it is not
 	until        time.Time // while it waits for what it follows from
@@ -253,7 +255,7 @@ func (e *Engine) step(by time.Duration) {
 		e.flurries[key] = f
 	}
 	for _, h := range e.active {
-		move(&h.since, &h.lull, &h.until)
+		move(&h.since, &h.unseen, &h.lull, &h.until)
 	}
 	for _, h := range e.waiting {
 		if !h.event.Active() {
@@ -381,21 +383,52 @@ func (e *Engine) tell(key eventKey, at time.Time) {
 // send a trap before their objects say so.
 const trapHolds = 10 * time.Second
 
-// forgetTraps ends what traps told of long ago, and what polls deny, where it is
-// time to look.
-func (e *Engine) forgetTraps() {
+// unseenFor is for how long a device that answers may not say of an event whether
+// it lasts before the event ends: the device, or its card, is another one, which
+// does not have that. It is longer than a driver waits to ask once more for what a
+// device refused (an hour), and than a card takes to start.
+const unseenFor = 2 * time.Hour
+
+// forget ends what traps told of long ago, what polls deny, and what nobody says
+// any more, where it is time to look.
+func (e *Engine) forget() {
 	if e.now.Sub(e.looked) < time.Second {
 		return
 	}
 	e.looked = e.now
 	for key, h := range e.active {
-		if key.kind != "trap" {
-			continue
-		}
-		if last := maxTime(h.since, e.told[key]); e.now.Sub(last) >= trapLasts || e.denied(key, last) {
-			e.end(h, e.now)
+		switch key.kind {
+		case "trap":
+			if last := maxTime(h.since, e.told[key]); e.now.Sub(last) >= trapLasts || e.denied(key, last) {
+				e.end(h, e.now)
+			}
+		case "state", "alarm", "limit", "rate", "absence":
+			e.observe(key, h)
 		}
 	}
+}
+
+// observe looks whether a device still says of an event whether it lasts. Where it
+// has not for long enough, the event ends with the first poll that did not, and its
+// words say that this is all that is known.
+func (e *Engine) observe(key eventKey, h *happening) {
+	d := e.devices[key.device]
+	switch {
+	case d == nil || !h.lull.IsZero() || d.silent == nil && !d.silentSince.IsZero(): // a packet may have been lost
+		return
+	case d.silent != nil || !d.leavesOut(key):
+		h.unseen = time.Time{}
+		return
+	}
+	if h.unseen.IsZero() {
+		h.unseen = d.answered
+	}
+	if d.answered.Sub(h.unseen) < unseenFor {
+		return
+	}
+	h.event.Text = say(agent.Words{EN: "%s (no longer observed)", CS: "%s (další stav není znám)"}, h.event.Text)
+	e.endNow(h, h.unseen)
+	d.lose(h)
 }
 
 // denied reports whether a device says of itself, well after it sent a trap last,

@@ -1271,3 +1271,105 @@ func TestAnotherClockBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestNoLongerObserved: an event of what an answering device does not say any more
+// ends, with words for that, as the device may be another one. Silence, and a
+// value that the device cannot give, end nothing, however long.
+func TestNoLongerObserved(t *testing.T) {
+	const active = "x_alarm_fuse_failure=active battery_status=replace battery_temperature=45 alarms_active=2"
+	const fuse, battery, warm = "warning UPS reports: fuse failure", "warning UPS: the battery has to be replaced",
+		"warning UPS: battery temperature 45 °C, above 40 °C"
+	begin := func(t *testing.T) (p *plant, hours func(n int, id, readings string)) {
+		p = newPlant(t, Options{Dir: t.TempDir()}, func(s *Setup) {
+			s.Limits = []Limit{{Class: "ups", Metric: "battery_temperature", WarnHigh: number(40)}}
+		})
+		p.now("ups", active)
+		return p, func(n int, id, readings string) {
+			for range 20 * n {
+				p.now(id, readings)
+				p.at += 3*time.Minute - time.Second
+			}
+		}
+	}
+	lasting := []string{"0.. " + fuse, "0.. " + battery, "0.. " + warm}
+	t.Run("left out", func(t *testing.T) {
+		p, hours := begin(t)
+		hours(1, "ups", active)
+		hours(2, "ups", "status=online")
+		p.now("ups", "") // a lost packet
+		p.want(lasting...)
+		hours(1, "ups", "status=online")
+		const unseen = "0..3601 "
+		p.want(unseen+fuse+" (no longer observed)", unseen+battery+" (no longer observed)", unseen+warm+" (no longer observed)")
+		if cs := p.told[len(p.told)-1].Text.CS; !strings.HasSuffix(cs, " (další stav není znám)") {
+			t.Errorf("in Czech: %s", cs)
+		}
+		at := p.at.Seconds()
+		p.now("ups", active)
+		if got := p.lines()[3:]; len(got) != 3 || got[0] != fmt.Sprintf("%v.. %s", at, fuse) {
+			t.Errorf("read again: %q", got)
+		}
+	})
+	t.Run("left out since a restart", func(t *testing.T) {
+		p, hours := begin(t)
+		p.open(Options{Dir: p.e.options.Dir})
+		hours(2, "ups", "status=online")
+		p.want(lasting...)
+		hours(1, "ups", "status=online")
+		for _, line := range p.lines() {
+			if !strings.HasSuffix(line, " (no longer observed)") {
+				t.Error(line)
+			}
+		}
+	})
+	t.Run("unknown", func(t *testing.T) {
+		p, hours := begin(t)
+		hours(3, "ups", "x_alarm_fuse_failure=unknown battery_status=normal battery_temperature=20")
+		p.want("0..1 "+fuse+" (no longer observed)", "0..1 "+battery, "0..1 "+warm)
+	})
+	t.Run("counted", func(t *testing.T) {
+		p, hours := begin(t)
+		p.now("ups-2", "alarms_active=2")
+		p.at += time.Minute
+		p.now("ups-2", "alarms_active=2")
+		hours(3, "ups-2", "status=online")
+		if got := p.lines()[3:]; !slices.Equal(got, []string{"1..63 warning Other UPS reports 2 alarms (no longer observed)"}) {
+			t.Errorf("%q", got)
+		}
+	})
+	t.Run("silent", func(t *testing.T) {
+		p, hours := begin(t)
+		hours(30, "ups", "")
+		p.now("ups", "status=online") // its card starts
+		p.now("ups", active)
+		if got := p.lines()[:3]; !slices.Equal(got, lasting) {
+			t.Errorf("%q", got)
+		}
+	})
+	t.Run("refused, and then left out", func(t *testing.T) {
+		p, hours := begin(t)
+		hours(30, "ups", "x_alarm_fuse_failure=bad battery_status=normal battery_temperature=20")
+		want := []string{lasting[0], "0..1 " + battery, "0..1 " + warm, "361.. warning UPS does not give its fuse failure any more"}
+		p.want(want...)
+		hours(3, "ups", "battery_status=normal battery_temperature=20")
+		for _, line := range []string{p.lines()[0], p.lines()[3]} {
+			if !strings.HasSuffix(line, " (no longer observed)") {
+				t.Error(line)
+			}
+		}
+	})
+	t.Run("a sensor", func(t *testing.T) { // whose absence is told as long as it lasts
+		p, hours := begin(t)
+		p.now("sensor", "water_leak=wet")
+		hours(30, "sensor", "temperature=20")
+		var got []string
+		for _, ev := range p.e.Active() {
+			if ev.Device == "sensor" {
+				got = append(got, ev.Text.EN)
+			}
+		}
+		if !slices.Equal(got, []string{"Sensor: water where none should be", "Sensor does not give its water leak any more"}) {
+			t.Errorf("%q", got)
+		}
+	})
+}

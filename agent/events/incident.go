@@ -433,7 +433,7 @@ func (e *Engine) tick() {
 	}
 	e.settle()
 	e.calmDown()
-	e.forgetTraps()
+	e.forget()
 	e.escalate()
 	e.dueTests()
 }

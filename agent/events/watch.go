@@ -714,3 +714,52 @@ func (e *Engine) absent(d *device, at time.Time) {
 		c.stale = e.begin(ev, meaning{})
 	}
 }
+
+// leavesOut reports whether a device that answers says nothing of what an event is
+// about, and nobody is told that it does not: that it cannot give a value, or has a
+// sensor no more, is an event of its own.
+func (d *device) leavesOut(key eventKey) bool {
+	c := d.alarms
+	if key.metric != "alarms_active" {
+		c = nil
+		for _, other := range d.watch {
+			if m := other.point.Metric; m.Name == key.metric && other.point.Channel == key.channel {
+				c = other
+				break
+			}
+		}
+	}
+	switch {
+	case d.answered.IsZero():
+		return false
+	case c == nil: // it has not been read since the agent started
+		return d.Class != "climate"
+	case c.failed == d.polls || c.point.Metric.Class == "climate":
+		return false
+	case c.seen == d.polls:
+		return c.point.Metric.Kind == agent.State && c.value <= 0 // unknown
+	}
+	return true
+}
+
+// lose forgets an event that has ended because nothing is said of it any more:
+// what is read again is judged anew.
+func (d *device) lose(h *happening) {
+	if d.alarmed == h {
+		d.alarmed, d.alarmsSince = nil, time.Time{}
+	}
+	for _, c := range d.watch {
+		if c.event == h {
+			c.event, c.rule, c.since, c.waiting = nil, nil, time.Time{}, false
+		}
+		if c.stale == h {
+			c.stale, c.misses = nil, 0
+		}
+		if c.limit != nil && c.limit.event == h {
+			c.limit.event, c.limit.is, c.limit.seen = nil, 0, 0
+		}
+		if c.rate != nil && c.rate.event == h {
+			c.rate.event, c.rate.is = nil, 0
+		}
+	}
+}

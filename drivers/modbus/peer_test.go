@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"plantroom/agent"
+	"plantroom/agent/events"
 	"plantroom/config"
 	"plantroom/testdata/peer"
 )
@@ -196,6 +197,62 @@ func TestGenCommFamilies(t *testing.T) {
 	if got := raised(alarms); got != "fail_to_start shutdown, high_fuel_level warning" {
 		t.Errorf("after an exchange: %s", got)
 	}
+}
+
+// TestAlarmsOfAnotherFamily: what a controller reported that was exchanged for one
+// of another family does not last for ever, and does not end as if it were over.
+func TestAlarmsOfAnotherFamily(t *testing.T) {
+	t.Parallel()
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := peer.TCPPort(t)
+	serve := func(model string) *peer.Process {
+		page := ""
+		for a := 39425; a < 39444; a++ {
+			page += fmt.Sprintf(",%d=0x1111", a)
+		}
+		return pymodbus(t, peer.Listening("127.0.0.1:"+port), "tcp", port, "10:768=1,769="+model+",770=0,772=1,774=0,1408=0"+page+",39434=0x1211")
+	}
+	w := NewWire(config.ModbusLink{TCP: "127.0.0.1:" + port}, slog.New(slog.DiscardHandler))
+	gen := &agent.Device{ID: "gen-1", Name: "Generator 1", Class: "generator"}
+	s := NewSource(gen, w, 10, profiles["deepsea-gencomm"].Modbus, 2*time.Second)
+	defer s.Close()
+	engine, err := events.Open(events.Options{Agent: "edge-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	engine.Configure(events.Setup{Devices: []*agent.Device{gen}})
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	want := func(d time.Duration, want string) { // after polls each quarter of an hour
+		t.Helper()
+		for end := at.Add(d); at.Before(end); at = at.Add(15 * time.Minute) {
+			poll := &agent.Poll{Device: gen, Time: at}
+			if poll.Readings, poll.Err = s.Poll(t.Context(), nil); poll.Err != nil {
+				poll.Failures = 3
+			}
+			engine.Observe(poll)
+		}
+		var got []string
+		for _, ev := range engine.Events(agent.EventQuery{}) {
+			if ev.Kind == "alarm" {
+				got = append(got, fmt.Sprintf("active: %v, %s", ev.Active(), ev.Text.EN))
+			}
+		}
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	const lasts = "active: true, Generator 1 reports: loading voltage not reached"
+	running := serve("32841")
+	want(time.Hour, lasts)
+	running.Stop()
+	want(4*time.Hour, lasts)
+	serve("9999")
+	want(2*time.Hour, lasts)
+	want(time.Hour, "active: false, Generator 1 reports: loading voltage not reached (no longer observed)")
 }
 
 // TestModbusSecurity speaks to a server over TLS, each end of which proves who

@@ -10,6 +10,7 @@ import (
 	"github.com/gosnmp/gosnmp"
 
 	"plantroom/agent"
+	"plantroom/agent/events"
 	"plantroom/config"
 	"plantroom/testdata/peer"
 )
@@ -301,4 +302,55 @@ func TestAlarmsOfNetSNMP(t *testing.T) {
 			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
 		})
 	}
+}
+
+// A UPS whose card was exchanged for one without a table of alarms: net-snmp says
+// no longer how many there are, and after the next survey nothing of any. What the
+// old one told does not last for ever, and does not end as if it were over.
+func TestAlarmsThatNetSNMPNoLongerTells(t *testing.T) {
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	tree := peer.NewSNMPTree(t, dir, "1.3.6.1.2.1.33")
+	d := startSNMPD(t, dir, peer.UDPPort(t), tree.Settings)
+	ups := &agent.Device{ID: "ups-a", Name: "UPS A", Class: "ups"}
+	src := NewSource(ups, config.SNMPAddress{Address: d.address, Version: "2c", Community: config.NewSecret("public")}, profiles["rfc1628-ups"].SNMP, 5*time.Second)
+	defer src.Close()
+	engine, err := events.Open(events.Options{Agent: "edge-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	engine.Configure(events.Setup{Devices: []*agent.Device{ups}})
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	poll := func(d time.Duration) (told string) { // each quarter of an hour
+		t.Helper()
+		for end := at.Add(d); at.Before(end); at = at.Add(15 * time.Minute) {
+			rs, err := src.Poll(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			engine.Observe(&agent.Poll{Device: ups, Time: at, Readings: rs})
+		}
+		for _, ev := range engine.Events(agent.EventQuery{}) {
+			told += fmt.Sprintf("active: %v, %s;", ev.Active(), ev.Text.EN)
+		}
+		return told
+	}
+	want := func(got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	const online, fuse = "1.3.6.1.2.1.33.1.4.1.0 integer 3", "active: true, UPS A reports: fuse failure;"
+	tree.Set(t, online, alarmCount+" gauge 1", alarmColumn+".1 objectid ."+wellKnown+"17")
+	want(poll(time.Hour), fuse)
+	tree.Set(t, online)
+	want(poll(time.Hour), fuse)
+	src.next = time.Time{} // a survey
+	want(poll(time.Hour), fuse)
+	want(poll(time.Hour), "active: false, UPS A reports: fuse failure (no longer observed);")
 }
