@@ -604,14 +604,16 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 	table, count := m.need("table", "1.3.6.1.2.1.33.1.6.2.1.2"), m.need("count", "1.3.6.1.2.1.33.1.6.1.0")
 	column, rows := r.oid(table, "table"), r.oid(count, "count")
 	if strings.HasSuffix(column, ".0") {
-		r.fault(table, "table is %s, a scalar; write the column whose cells are the OIDs of alarms, without a row", column)
+		r.fault(table, "table is %s, a scalar; write the column whose cells are the OIDs or texts of alarms, without a row", column)
 	}
 	if rows != "" && !strings.HasSuffix(rows, ".0") {
 		r.fault(count, "count is %s; write the scalar that says how many rows the table has, with its .0", rows)
 	}
 	where, below := r.where(m.get("where")), r.oid(m.get("below"), "below")
-	present, other := m.need("present", "{x_alarm_battery_bad: 1.3.6.1.2.1.33.1.6.3.1}"), m.need("other", "x_other_alarm")
-	m.done()
+	present, other := m.get("present"), m.need("other", "x_other_alarm")
+	if m.done(); present == nil && below != "" {
+		r.fault(m.get("below"), "below is what the OIDs of present have in common, and there is no present")
+	}
 	add := func(n *yaml.Node, oids ...string) {
 		if metric := r.alarm(n); metric != nil && column != "" && rows != "" {
 			points = append(points, SNMPPoint{Metric: metric, Alarm: &SNMPAlarm{Column: column, Count: rows, OIDs: oids}, Where: where,

@@ -402,7 +402,7 @@ type SNMPPoint struct {
 // device has now. Its metric's states are AlarmStates. Of several tables the
 // first that a device has is read.
 type SNMPAlarm struct {
-	Column string // its cells are the OIDs of alarms
+	Column string // its cells are the OIDs of alarms, or texts, where no alarm has OIDs
 	Count  string // the scalar with the number of rows; a device without it does not have the table
 	// OIDs are those of the alarm; what lies below one of them is it too, unless
 	// it is nearer to another alarm of the table. None is for all that no other

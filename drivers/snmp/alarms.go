@@ -124,7 +124,7 @@ func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.R
 	clear, why := alarmClear, ""
 	if t.note(walk) == 0 {
 		switch n, counts := t.counted(); {
-		case !counts:
+		case !counts || n < 0: // of what it does not support APC says -1
 			clear, why = 0, "rows are not counted" // nothing is said, by a table that may not be there any more
 		case n > 0:
 			clear, why = 0, fmt.Sprintf("%g rows counted", n) // it keeps no table, or the alarm is coming or going

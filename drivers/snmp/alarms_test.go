@@ -106,6 +106,9 @@ func TestAlarmsOnlyCounted(t *testing.T) {
 	mib := newStub(t, "", map[string]any{alarmCount: uint32(2)})
 	src := mib.source(t, time.Second, append(alarmPoints(), scalar("count", alarmCount))...)
 	want(t, poll(t, src), "count=2", "bad=unknown (2 rows counted)", "battery=unknown (2 rows counted)", "other=unknown (2 rows counted)")
+	mib.set(alarmCount, -1)
+	want(t, poll(t, src), "count=-1", "bad=unknown (rows are not counted)", "battery=unknown (rows are not counted)", "other=unknown (rows are not counted)")
+	mib.set(alarmCount, uint32(2))
 	mib.set(alarmColumn+".1", oidValue(wellKnown+"2"))
 	want(t, poll(t, src), "count=2", "bad=clear", "battery=active", "other=clear")
 	mib.set(alarmColumn+".1", gosnmp.SnmpPDU{Type: gosnmp.Null}) // which is no alarm
@@ -302,6 +305,37 @@ func TestAlarmsOfNetSNMP(t *testing.T) {
 			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
 		})
 	}
+}
+
+// net-snmp as an InRow unit, whose alarms are texts: what it says is what is told.
+func TestAlarmsThatAreTexts(t *testing.T) {
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const alarms = "1.3.6.1.4.1.318.1.1.13.3.1."
+	dir := t.TempDir()
+	tree := peer.NewSNMPTree(t, dir, "1.3.6.1.4.1.318.1.1.13.3")
+	d := startSNMPD(t, dir, peer.UDPPort(t), tree.Settings)
+	set := func(texts ...string) {
+		t.Helper()
+		objects := []string{"1.3.6.1.4.1.318.1.1.13.3.2.2.2.1.0 integer 2", fmt.Sprintf("%s1.0 integer %d", alarms, len(texts))}
+		for i, text := range texts {
+			objects = append(objects, fmt.Sprintf("%s2.1.1.%d integer %[2]d", alarms, i+1), fmt.Sprintf("%s2.1.2.%d integer 70", alarms, i+1),
+				fmt.Sprintf("%s2.1.3.%d string %s", alarms, i+1, text))
+		}
+		tree.Set(t, objects...)
+	}
+	set()
+	a := config.SNMPAddress{Address: d.address, Version: "1", Community: config.NewSecret("public")}
+	src := sourceAt(t, a, 5*time.Second, profiles["apc-cooling"].SNMP.Points...)
+	want(t, poll(t, src), "alarms_active=0", "status=running", "x_other_alarm=clear")
+	set("Power Source B Failure", "Fan Power Supply Right Fault")
+	want(t, poll(t, src), "alarms_active=2", "status=running", "x_other_alarm=active (Power Source B Failure, Fan Power Supply Right Fault)")
+	set("Fan Power Supply Right Fault")
+	want(t, poll(t, src), "alarms_active=1", "status=running", "x_other_alarm=active (Fan Power Supply Right Fault)")
+	set()
+	want(t, poll(t, src), "alarms_active=0", "status=running", "x_other_alarm=clear")
 }
 
 // A UPS whose card was exchanged for one without a table of alarms: net-snmp says
