@@ -132,6 +132,8 @@ type Part struct {
 	Name  string             `json:"name"`
 	Class string             `json:"class"`
 	On    map[string]float64 `json:"on"` // s that it stood on mains, generator, batteries, dead, no_data
+	// Carried is the s for which a generator fed something.
+	Carried float64 `json:"carried,omitempty"`
 }
 
 const (
@@ -487,6 +489,13 @@ func (l *Ledger) Path(p agent.Path) {
 		return // nothing was polled yet
 	}
 	l.reach(now)
+	feeds := map[string]bool{} // what generators' power comes from
+	for _, id := range p.Sources {
+		feeds[id] = true
+	}
+	for _, e := range p.Edges {
+		feeds[e.From] = feeds[e.From] || e.On == agent.Generator
+	}
 	there := map[string]bool{}
 	for _, n := range p.Nodes {
 		there[n.ID] = true
@@ -497,6 +506,7 @@ func (l *Ledger) Path(p agent.Path) {
 		}
 		s.settle(now)
 		s.Name, s.Class, s.on, s.from = n.Name, n.Class, n.On, later(now, l.counted)
+		s.carries = n.Class == "generator" && feeds[n.ID]
 	}
 	for id, s := range l.parts {
 		if !there[id] {
@@ -541,8 +551,9 @@ func (l *Ledger) part(id string) *Part {
 // A standing is a part and what it stands on now.
 type standing struct {
 	*Part
-	on   agent.Supply
-	from time.Time // since when it is not counted yet; zero before the run knows
+	on      agent.Supply
+	carries bool
+	from    time.Time // since when it is not counted yet; zero before the run knows
 }
 
 func (s *standing) settle(now time.Time) {
@@ -551,6 +562,9 @@ func (s *standing) settle(now time.Time) {
 	}
 	if d := now.Sub(s.from).Seconds(); d > 0 {
 		s.On[s.on.String()] += d
+		if s.carries {
+			s.Carried += d
+		}
 		s.from = now
 	}
 }

@@ -317,6 +317,31 @@ func TestPath(t *testing.T) {
 	})
 }
 
+// TestCarried: a generator is under load while something stands on it.
+func TestCarried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		at(t, "2026-11-26 08:00:00")
+		l := opened(t, dir)
+		path := func(flows agent.Supply, sources ...string) agent.Path {
+			return agent.Path{Time: time.Now(), Sources: sources, Edges: []agent.PathEdge{{From: "gen-1", To: "ats", On: flows}, {From: "ats", To: "ups", On: agent.Generator}},
+				Nodes: []agent.PathNode{{ID: "gen-1", Class: "generator", On: agent.Generator}, {ID: "gen-2", Class: "generator"}, {ID: "ats", Class: "ats", On: agent.Generator}}}
+		}
+		l.Path(path(agent.Dead)) // it runs, and carries nothing
+		time.Sleep(time.Minute)
+		l.Path(path(agent.Generator))
+		time.Sleep(2 * time.Minute)
+		l.Path(path(agent.Dead, "gen-2")) // nothing says what it feeds
+		time.Sleep(4 * time.Minute)
+		l.Close()
+		for _, p := range days(t, dir, 2026, 11)["2026-11-26"].Parts {
+			if want := map[string]float64{"gen-1": 120, "gen-2": 240}[p.ID]; !near(p.Carried, want) {
+				t.Errorf("%s was under load for %v s, want %v", p.ID, p.Carried, want)
+			}
+		}
+	})
+}
+
 // TestSteps: where the clock is set, what passes is counted, and once: within a
 // day, over midnight, and into a month that it is not.
 func TestSteps(t *testing.T) {

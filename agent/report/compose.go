@@ -135,7 +135,7 @@ func (c *composer) head() {
 	if !r.Watched.IsZero() {
 		c.fact(agent.Words{EN: "Recorded until", CS: "Zaznamenáno do"}, c.moment(r.Watched))
 	}
-	c.fact(zoneWord, c.zoneName(r.Began))
+	c.fact(zoneWord, c.zones(r.Began, c.end))
 	c.fact(madeWord, c.moment(c.s.Made))
 }
 
@@ -182,8 +182,11 @@ func (a *author) verdict(v events.Verdict) cell {
 // criteria holds what the test showed against what it had to show.
 func (c *composer) criteria() {
 	if len(c.r.Criteria) == 0 {
-		c.section(agent.Words{EN: "Criteria", CS: "Kritéria"}, block{Text: c.say(agent.Words{
-			EN: "No criteria were set for this test.", CS: "Pro tuto zkoušku nebyla stanovena žádná kritéria."})})
+		text := agent.Words{EN: "No criteria were set for this test.", CS: "Pro tuto zkoušku nebyla stanovena žádná kritéria."}
+		if c.r.Verdict == events.NoVerdict {
+			text = agent.Words{EN: "What was set for this test is judged when it has ended.", CS: "Stanovená kritéria se vyhodnotí po skončení zkoušky."}
+		}
+		c.section(agent.Words{EN: "Criteria", CS: "Kritéria"}, block{Text: c.say(text)})
 		return
 	}
 	tab := &table{Columns: []column{

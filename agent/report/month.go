@@ -70,6 +70,8 @@ type Usage struct {
 	// Energy is what its counter counted, nil where it has none.
 	Energy *float64 `json:"energy,omitempty"`
 	Starts *float64 `json:"starts,omitempty"` // of a generator
+	// Carried is for how long a generator was under load, in s.
+	Carried float64 `json:"carried,omitempty"`
 }
 
 // known adds up for how long the state was known.
@@ -179,7 +181,7 @@ func newMonth(year int, month time.Month, days []*ledger.Day, all []*events.Reco
 		m.To = now
 	}
 	for _, r := range all {
-		if !r.Began.Before(m.To) || r.Began.Before(m.From) {
+		if !m.has(r) {
 			continue
 		}
 		bare := *r
@@ -195,10 +197,27 @@ func newMonth(year int, month time.Month, days []*ledger.Day, all []*events.Reco
 		return nil, fmt.Errorf("%s: %w", m.Month, ErrNoData)
 	}
 	m.addRuns(days)
-	m.addParts(days)
 	m.addDevices(days)
+	m.addParts(days)
 	m.Summary = agent.Words{EN: m.summary(newTongue("en", zone)), CS: m.summary(newTongue("cs", zone))}
 	return m, nil
+}
+
+// has reports whether a record is one of the month: an incident of which
+// anything was in it, a test that was made in it, or one that was not and had
+// to be.
+func (m *Month) has(r *events.Record) bool {
+	began, ended := r.Began, r.Ended
+	switch {
+	case r.Verdict == events.Missed: // said when its time was over, as that of a month is with the month
+		began = began.Add(-min(began.Sub(r.Due), 24*time.Hour))
+		fallthrough
+	case r.Kind == "test":
+		ended = began
+	case ended.IsZero():
+		ended = m.To
+	}
+	return began.Before(m.To) && !ended.Before(m.From)
 }
 
 // addRuns finds out when the agent ran, and when it did not.
@@ -229,8 +248,10 @@ func (m *Month) addRuns(days []*ledger.Day) {
 // addParts adds up what the parts of the power path stood on.
 func (m *Month) addParts(days []*ledger.Day) {
 	at := map[string]int{}
+	carried := map[string]float64{} // by generators
 	for _, d := range days {
 		for _, p := range d.Parts {
+			carried[p.ID] += p.Carried
 			if !slices.Contains(feedClasses, p.Class) {
 				continue
 			}
@@ -244,6 +265,10 @@ func (m *Month) addParts(days []*ledger.Day) {
 			f.Name, f.Class = p.Name, p.Class
 			add(f.On, p.On)
 		}
+	}
+	for i := range m.Generators { // not every one has a word for it
+		g := &m.Generators[i]
+		g.Carried = max(carried[g.ID], g.in("on_load"))
 	}
 }
 

@@ -25,11 +25,7 @@ func (m *Month) document(t tongue) *document {
 	c.fact(agent.Words{EN: "From", CS: "Od"}, c.moment(m.From))
 	c.fact(agent.Words{EN: "Until", CS: "Do"}, c.moment(m.To))
 	c.fact(agent.Words{EN: "Watched", CS: "Sledováno"}, c.share(m.Observed, m.length()))
-	zone := c.zoneName(m.From)
-	if end := c.zoneName(m.To.Add(-time.Second)); end != zone {
-		zone += ", " + end
-	}
-	c.fact(zoneWord, zone)
+	c.fact(zoneWord, c.zones(m.From, m.To.Add(-time.Second)))
 	c.fact(madeWord, c.moment(m.Made))
 	c.section(agent.Words{EN: "The month in short", CS: "Stručně"}, block{Text: c.say(m.Summary)})
 	c.power()
@@ -147,7 +143,7 @@ func (c *monthWriter) generators() {
 			starts = c.number(*u.Starts, 0)
 		}
 		known := u.known()
-		tab.Rows = append(tab.Rows, text(u.Name, starts, c.span(u.in("running", "on_load", "warming_up", "cooling_down")), c.span(u.in("on_load")),
+		tab.Rows = append(tab.Rows, text(u.Name, starts, c.span(u.in("running", "on_load", "warming_up", "cooling_down")), c.span(u.Carried),
 			c.span(u.in("fault")), c.unobserved(known), c.watthours(u.Energy), c.share(known-u.in("fault"), known)))
 	}
 	c.section(agent.Words{EN: "Generators", CS: "Generátory"}, block{Table: tab})
@@ -210,10 +206,8 @@ func (c *monthWriter) tests() {
 		{Title: c.say(resultWord)}, {Title: c.say(numberWord)}}}
 	for _, r := range c.m.Tests {
 		due, began, lasted := "–", "–", "–"
-		if r.Plan != "" {
-			planned++
-		}
 		if !r.Due.IsZero() {
+			planned++
 			due = c.moment(r.Due)
 		}
 		if r.Verdict != events.Missed {

@@ -186,6 +186,62 @@ func TestMonthOfLittle(t *testing.T) {
 	}
 }
 
+// TestUnderLoad: a generator whose controller has no word for it was under load too.
+func TestUnderLoad(t *testing.T) {
+	days, _ := november(t)
+	for _, d := range days {
+		status := d.Devices[2].States["status"]
+		status["running"] = status["on_load"]
+		delete(status, "on_load")
+		d.Parts = append(d.Parts, &ledger.Part{ID: "gen-1", Class: "generator", Carried: status["running"]})
+	}
+	r, err := OfMonth(2026, 11, days, nil, "en", december)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.ReplaceAll(write(t, r, "md"), nbsp, " "); !strings.Contains(got, "| Generator 1 | 1 | 15 min 24 s | 15 min 24 s |") {
+		t.Error(got)
+	}
+}
+
+// TestMonthHas: a month has what lasted into it, and the tests that were to be
+// made in it, also those of which that is said on the first of the next.
+func TestMonthHas(t *testing.T) {
+	at := func(month time.Month, day, hour, minute int) time.Time {
+		return time.Date(2026, month, day, hour, minute, 0, 0, prague).UTC()
+	}
+	record := func(id, kind string, due, began, ended time.Time, v events.Verdict) *events.Record {
+		return &events.Record{ID: id, Kind: kind, Due: due, Began: began, Ended: ended, Verdict: v}
+	}
+	all := []*events.Record{
+		record("over midnight", "incident", time.Time{}, at(10, 31, 23, 50), at(11, 1, 0, 30), ""),
+		record("lasts", "incident", time.Time{}, at(11, 20, 8, 0), time.Time{}, ""),
+		record("missed in October", "test", at(10, 1, 0, 0), at(11, 1, 0, 0), at(11, 1, 0, 0), events.Missed),
+		record("missed late", "test", at(10, 31, 23, 0), at(11, 1, 1, 0), at(11, 1, 1, 0), events.Missed),
+		record("missed in the quarter", "test", at(10, 1, 0, 0), at(1, 1, 0, 0).AddDate(1, 0, 0), at(1, 1, 0, 0).AddDate(1, 0, 0), events.Missed),
+		record("made over midnight", "test", at(10, 31, 23, 55), at(10, 31, 23, 55), at(11, 1, 0, 15), events.Passed),
+	}
+	now := time.Date(2027, 1, 15, 8, 0, 0, 0, prague)
+	for month, want := range map[time.Month]string{
+		time.September: "[]",
+		time.October:   "[over midnight missed in October missed late made over midnight]",
+		time.November:  "[over midnight lasts]",
+		time.December:  "[lasts missed in the quarter]",
+	} {
+		r, err := OfMonth(2026, month, []*ledger.Day{{}}, all, "en", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := []string{}
+		for _, one := range append(r.data.(*Month).Incidents, r.data.(*Month).Tests...) {
+			ids = append(ids, one.ID)
+		}
+		if got := fmt.Sprint(ids); got != want {
+			t.Errorf("%s has %s, want %s", month, got, want)
+		}
+	}
+}
+
 // TestPrintMonth: it is printed too.
 func TestPrintMonth(t *testing.T) {
 	pages, text := printed(t, write(t, ofNovember(t, "cs"), "html"))

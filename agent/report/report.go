@@ -33,7 +33,7 @@ func OfRecord(r *events.Record, all []*events.Record, lang string, now time.Time
 }
 
 // OfMonth returns the report of a month: of the days that a ledger kept of it
-// and of what of all records began in it. The error is ErrNoData where there
+// and of those of all records that are of it. The error is ErrNoData where there
 // is neither.
 func OfMonth(year int, month time.Month, days []*ledger.Day, all []*events.Record, lang string, now time.Time) (*Report, error) {
 	m, err := newMonth(year, month, days, all, now)

@@ -482,11 +482,27 @@ func TestTongue(t *testing.T) {
 		{en.date(at), "1 Mar 2026"}, {cs.date(at), "1. 3. 2026"}, {en.longDate(at), "1 March 2026"}, {cs.longDate(at), "1. března 2026"},
 		{cs.month(2026, time.September), "září 2026"}, {en.month(2026, time.May), "May 2026"}, {cs.clock(at), "12:05:09"},
 		{cs.moment(summer), "1. 7. 2026 13:05:09"}, {en.zoneName(at), "CET (UTC+1)"}, {en.zoneName(summer), "CEST (UTC+2)"},
+		{en.zones(at, summer), "CET (UTC+1), CEST (UTC+2)"}, {en.zones(at, at), "CET (UTC+1)"}, {en.share(1395044.6437185647, 1395044.6437185647), "100.0 %"},
 		{newTongue("en", kathmandu).zoneName(at), "UTC+5:45"}, {newTongue("en", time.UTC).zoneName(at), "UTC"},
 	} {
 		if got := strings.ReplaceAll(c.got, nbsp, " "); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestUnderWay: of a test that is being made nobody says that nothing is asked
+// of it, and what lasted over midnight says on which day it ended.
+func TestUnderWay(t *testing.T) {
+	r := monthly(t)
+	r.Ended, r.Watched, r.Verdict, r.Criteria = time.Time{}, time.Time{}, events.NoVerdict, nil
+	if got := write(t, OfRecord(r, nil, "en", afternoon), "md"); !strings.Contains(got, "is judged when it has ended") || strings.Contains(got, "No criteria") {
+		t.Errorf("of criteria it says:\n%s", got[:min(len(got), 2000)])
+	}
+	r.Ended, r.Verdict = r.Began.Add(20*time.Hour), events.Passed
+	if got := write(t, OfRecord(r, nil, "en", afternoon), "md"); !strings.Contains(got, "No criteria were set") ||
+		!strings.Contains(strings.ReplaceAll(got, nbsp, " "), "It lasted 20 h, until 27 Nov 2026 ") {
+		t.Errorf("of the end it says:\n%s", got[:min(len(got), 2000)])
 	}
 }
 

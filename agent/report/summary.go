@@ -29,7 +29,11 @@ func (s *Story) summary(t tongue) string {
 	if r.Ended.IsZero() {
 		add(agent.Words{EN: "It was not over when this report was made.", CS: "Při sestavení zprávy ještě trvá."})
 	} else {
-		add(agent.Words{EN: "It lasted %s, until %s.", CS: "Doba trvání %s, do %s."}, t.duration(r.Ended.Sub(r.Began).Seconds()), t.clock(r.Ended))
+		until := t.clock(r.Ended)
+		if t.date(r.Ended) != t.date(r.Began) {
+			until = t.moment(r.Ended)
+		}
+		add(agent.Words{EN: "It lasted %s, until %s.", CS: "Doba trvání %s, do %s."}, t.duration(r.Ended.Sub(r.Began).Seconds()), until)
 	}
 	if r.Kind == "test" {
 		out = append(out, s.outcome(t))

@@ -154,6 +154,9 @@ func (t tongue) share(part, whole float64) string {
 	if whole <= 0 {
 		return ""
 	}
+	if part >= whole {
+		return t.number(100, 1) + nbsp + "%"
+	}
 	p := 100 * part / whole
 	for decimals := 1; decimals < 4; decimals++ {
 		if left := 100 - p; p >= 100 || left*math.Pow(10, float64(decimals)) >= 0.5 {
@@ -212,6 +215,15 @@ func (t tongue) clock(at time.Time) string { return at.In(t.zone).Format("15:04:
 
 // moment returns a day and a time for a table.
 func (t tongue) moment(at time.Time) string { return t.date(at) + nbsp + t.clock(at) }
+
+// zones names the zone over a time: both where summer time begins or ends in it.
+func (t tongue) zones(from, to time.Time) string {
+	first, last := t.zoneName(from), t.zoneName(to)
+	if first == last {
+		return first
+	}
+	return first + ", " + last
+}
 
 // zoneName names the zone at a time: CET (UTC+1).
 func (t tongue) zoneName(at time.Time) string {
