@@ -662,6 +662,11 @@ func (e *Engine) changed(ev *agent.Event) {
 	e.pending = append(e.pending, ev)
 	e.journal.turn(e.now, e.lasting)
 	e.journal.append(entry{Event: ev})
+	for _, inc := range e.incidents {
+		if inc.ID == ev.Parent {
+			e.keeper.changed(inc)
+		}
+	}
 	e.keeper.wake()
 }
 

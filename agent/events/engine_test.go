@@ -633,10 +633,11 @@ func TestCoolingStops(t *testing.T) {
 // lasts, whatever the devices say; and redundancy that is lost is an event.
 func TestPathKeepsOpen(t *testing.T) {
 	p := newPlant(t, Options{}, nil)
+	missing := []agent.Words{{EN: "ATS without voltage", CS: "ATS bez napětí"}}
 	stands := func(on agent.Supply, redundant bool) {
 		path := agent.Path{Time: p.start.Add(p.at), On: on, Redundant: redundant}
 		if !redundant {
-			path.Missing = []agent.Words{{EN: "mains", CS: "síť"}, {EN: "UPS B", CS: "UPS B"}}
+			path.Missing = missing
 		}
 		p.e.Path(path)
 	}
@@ -645,7 +646,14 @@ func TestPathKeepsOpen(t *testing.T) {
 	stands(agent.Mains, true)
 	p.dead(1)
 	stands(agent.Generator, false)
-	p.well(100)
+	p.well(1)
+	missing = []agent.Words{{EN: "mains", CS: "síť"}, {EN: "UPS B", CS: "UPS B"}} // what is missing is so now
+	stands(agent.Generator, false)
+	stands(agent.Generator, false)
+	if n := strings.Count(fmt.Sprint(p.told), "Redundancy is lost"); n != 2 {
+		t.Errorf("it is told %d times that redundancy is lost, want 2", n)
+	}
+	p.well(99)
 	stands(agent.Mains, true)
 	p.well(70)
 	p.want(
@@ -655,6 +663,37 @@ func TestPathKeepsOpen(t *testing.T) {
 		"2..3 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
 		"3..103 warning Redundancy is lost: mains, UPS B < Mains failure: Main switchboard has no voltage",
 	)
+}
+
+// TestRecordOfWhatLasts: while an incident lasts its record has what its events
+// have become.
+func TestRecordOfWhatLasts(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(2)
+	p.dead(5)
+	p.e.Flush()
+	p.now("ups", "status=online battery_charge=98")
+	p.now("ats", "selected_source=b preferred_source=a")
+	p.e.Flush()
+	all, err := List(dir)
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	r, err := Load(dir, all[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		metric string
+		lasts  bool
+	}{{"status", false}, {"transfer", true}} {
+		if !slices.ContainsFunc(r.Events, func(e agent.Event) bool {
+			return (e.Device == "ups" || e.Device == "ats") && e.Metric == want.metric && e.Active() == want.lasts
+		}) {
+			t.Errorf("no %s that lasts: %t", want.metric, want.lasts)
+		}
+	}
 }
 
 // TestKilled: what lasted when the agent was killed goes on as the same, what

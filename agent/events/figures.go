@@ -355,16 +355,16 @@ func nominalFrequency(hz float64) float64 {
 // load, and when it was within the band for good.
 func (m *measuring) dip(id, dip, settling string, s *Series, nominal func(float64) float64, band float64, took stretch) {
 	first, end := s.between(took.from, minTime(took.to, took.from.Add(settleWithin)))
-	if first > 0 {
-		first-- // the reading before may have seen it already: the breaker is polled no oftener
-	}
-	if end-first < 3 {
+	if end-max(0, first-1) < 3 {
 		m.missing(dip, id, agent.Words{EN: "there are too few readings", CS: "příliš málo odečtů"})
 		return
 	}
-	values := slices.Clone(s.Values[first:end])
+	values := slices.Clone(s.Values[max(0, first-1):end])
 	slices.Sort(values)
 	normal := nominal(values[len(values)/2])
+	if first > 0 && s.Values[first-1] > normal/2 { // less is of a set that is not at speed yet
+		first-- // the reading before may have seen it already: the breaker is polled no oftener
+	}
 	lowest, settled := first, took.from
 	for i := first; i < end; i++ {
 		if s.Values[i] < s.Values[lowest] {
@@ -465,6 +465,9 @@ func (m *measuring) battery(d Device) {
 			m.add(TimeToRecover, d.ID, at.Sub(over.to).Seconds(), "s", at)
 			return
 		}
+	}
+	if m.Watched.IsZero() {
+		return // it may yet
 	}
 	m.missing(TimeToRecover, d.ID, agent.Words{EN: "the battery was still charging when the recording ended", CS: "baterie se při konci záznamu ještě dobíjela"})
 }

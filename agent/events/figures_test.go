@@ -55,7 +55,7 @@ func seriesOf(t *testing.T, text string) Series {
 
 func recordOf(t *testing.T, lines ...string) *Record {
 	t.Helper()
-	r := &Record{Kind: "incident", Began: zero, Devices: []Device{
+	r := &Record{Kind: "incident", Began: zero, Watched: zero.Add(time.Hour), Devices: []Device{
 		{ID: "msb", Name: "Board", Class: "switchboard"}, {ID: "gen", Name: "Generator", Class: "generator"}, {ID: "ats", Name: "ATS", Class: "ats"},
 		{ID: "ups", Name: "UPS", Class: "ups"}, {ID: "dc", Name: "DC", Class: "dc"},
 		{ID: "cool-1", Name: "Cooler 1", Class: "cooling", Labels: map[string]string{"room": "hall"}},
@@ -119,6 +119,20 @@ frequency_deviation gen 0.6 at 54
 `},
 		{"a generator that does not start", []string{"gen status stopped*12 starting*15 fault*10", "gen fuel_level 80*37", "gen carries no*37"},
 			"fuel_used gen 0 at 26\ntime_to_start gen: it did not start\ntime_to_load gen: it did not carry\n"},
+		{"on load before it was ever seen at speed", []string{"gen status starting*15 running*15", "gen carries no*15 yes*15", "gen output_voltage/L1 0*15 228 230*14",
+			"gen output_frequency 0*15 49*2 50*13"},
+			`time_to_start gen 5 at 5
+time_run gen 29 at -10
+time_to_load gen 5 at 5
+time_carried gen 14 at 5
+voltage_dip gen 0.8696 at 5
+voltage_settling gen 0 at 5
+frequency_dip gen 2 at 5
+frequency_settling gen 0 at 5
+fuel_used gen: its fuel level is not measured
+load_mean gen: its power is not measured
+frequency_deviation gen: there are too few readings
+`},
 		{"two times on load, unmetered", []string{"gen status stopped*10 running*30", "gen carries no*15 yes*5 no*2 yes*9 no*9"},
 			`time_to_start gen 0 at 0
 time_run gen 29 at 0
@@ -167,6 +181,19 @@ temperature_rise aisle 7.5 at 14
 				t.Errorf("got\n%swant\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestStillWatched: of a battery that charges while it is recorded nobody says
+// that it did not recover.
+func TestStillWatched(t *testing.T) {
+	r := recordOf(t, "ups status online*10 on_battery*5 online*5", "ups battery_charge 100*10 90*10")
+	if len(r.NotObserved) != 1 {
+		t.Errorf("when it was recorded: %+v", r.NotObserved)
+	}
+	r.Watched = time.Time{}
+	if r.measure(); len(r.NotObserved) > 0 {
+		t.Errorf("while it is recorded: %+v", r.NotObserved)
 	}
 }
 

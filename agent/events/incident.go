@@ -507,18 +507,21 @@ func (e *Engine) stand(p agent.Path) {
 	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
 	redundant := e.redundant
 	e.redundant = p.Redundant
+	text := agent.Words{EN: "Redundancy is lost", CS: "Ztráta redundance"}
+	for i, m := range p.Missing {
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		text = agent.Words{EN: text.EN + sep + m.EN, CS: text.CS + sep + m.CS}
+	}
 	switch {
 	case p.Redundant && h != nil:
 		e.end(h, p.Time)
+	case h != nil && h.event.Text != text: // something else is missing now
+		h.event.Text = text
+		e.update(h)
 	case !p.Redundant && h == nil && redundant: // it may be built without
-		text := agent.Words{EN: "Redundancy is lost", CS: "Ztráta redundance"}
-		for i, m := range p.Missing {
-			sep := ", "
-			if i == 0 {
-				sep = ": "
-			}
-			text = agent.Words{EN: text.EN + sep + m.EN, CS: text.CS + sep + m.CS}
-		}
 		e.begin(agent.Event{Kind: "state", Class: "site", Metric: "power_redundancy", State: "lost", Severity: agent.Warning,
 			Began: p.Time, Text: text}, asExpected)
 	}

@@ -117,7 +117,19 @@ func (s Schedule) in(from, to time.Time) window {
 		return window{begin, begin, end}
 	}
 	due := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, int(s.At.Seconds()), 0, time.Local)
-	return window{due.Add(-s.Within), due, due.Add(s.Within)}
+	return window{again(due, -1).Add(-s.Within), due, again(due, 1).Add(s.Within)}
+}
+
+// again returns when clocks say the same as at a time once more, before it or
+// after: where summer time ends they say so twice. Otherwise it is that time.
+func again(t time.Time, side int) time.Time {
+	_, offset := t.Zone()
+	_, beside := t.Add(time.Duration(side) * 24 * time.Hour).Zone()
+	other := t.Add(time.Duration(offset-beside) * time.Second)
+	if _, there := other.Zone(); there == beside {
+		return other
+	}
+	return t
 }
 
 // local returns when a day begins here.

@@ -45,6 +45,9 @@ func TestWindows(t *testing.T) {
 		// The night in which clocks go forward: at 02:30 there is none, and the day has 23 hours.
 		{Schedule{Every: "day", At: 2*time.Hour + 30*time.Minute, Timed: true, Within: time.Hour},
 			"2027-03-28 00:00", "2027-03-28 01:30", "2027-03-28 03:30", "2027-03-28 04:30"},
+		// The night in which they go back: 02:30 comes twice, and either will do.
+		{Schedule{Every: "week", Weekday: 7, At: 2*time.Hour + 30*time.Minute, Timed: true, Within: time.Hour},
+			"2026-10-25 00:00", "2026-10-25 01:30", "2026-10-25 02:30", "2026-10-25 03:30"},
 		// A window may begin in the day before.
 		{Schedule{Every: "day", At: 30 * time.Minute, Timed: true, Within: time.Hour},
 			"2026-11-03 23:45", "2026-11-03 23:30", "2026-11-04 00:30", "2026-11-04 01:30"},

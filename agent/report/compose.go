@@ -713,6 +713,8 @@ func (c *composer) parts() {
 		}
 		lasted := c.say(agent.Words{EN: "lasts", CS: "trvá"})
 		switch {
+		case e.Active() && !c.r.Watched.IsZero(): // nobody looked any more
+			lasted = c.say(agent.Words{EN: "past the end", CS: "přes konec"})
 		case e.Ended.Equal(e.Began):
 			lasted = "–"
 		case !e.Ended.IsZero():

@@ -499,9 +499,10 @@ func TestUnderWay(t *testing.T) {
 	if got := write(t, OfRecord(r, nil, "en", afternoon), "md"); !strings.Contains(got, "is judged when it has ended") || strings.Contains(got, "No criteria") {
 		t.Errorf("of criteria it says:\n%s", got[:min(len(got), 2000)])
 	}
-	r.Ended, r.Verdict = r.Began.Add(20*time.Hour), events.Passed
+	r.Ended, r.Watched, r.Verdict = r.Began.Add(20*time.Hour), r.Began.Add(21*time.Hour), events.Passed
+	r.Events[1].Ended = time.Time{}
 	if got := write(t, OfRecord(r, nil, "en", afternoon), "md"); !strings.Contains(got, "No criteria were set") ||
-		!strings.Contains(strings.ReplaceAll(got, nbsp, " "), "It lasted 20 h, until 27 Nov 2026 ") {
+		!strings.Contains(strings.ReplaceAll(got, nbsp, " "), "It lasted 20 h, until 27 Nov 2026 ") || !strings.Contains(got, "| past the end |") {
 		t.Errorf("of the end it says:\n%s", got[:min(len(got), 2000)])
 	}
 }
