@@ -147,7 +147,7 @@ var czech = map[string]string{
 	"hot aisle temperature bad": "teplota teplé uličky mimo meze", "humidifier current bad": "proud zvlhčovače mimo meze",
 	"humidifier cylinder worn": "opotřebený válec zvlhčovače", "humidifier failure": "porucha zvlhčovače",
 	"humidifier lockout": "zvlhčovač je zablokován", "humidifier low water": "málo vody ve zvlhčovači",
-	"humidity out of band": "vlhkost mimo pásmo regulace", "input breaker open": "vstupní jistič je vypnutý",
+	"humidity bad": "vlhkost mimo meze", "humidity out of band": "vlhkost mimo pásmo regulace", "input breaker open": "vstupní jistič je vypnutý",
 	"input contact": "aktivní vstupní kontakt", "input current limit": "vstupní proud na mezi",
 	"input current unbalanced": "nesymetrie vstupních proudů", "input neutral lost": "na vstupu chybí nulový vodič",
 	"input phase rotation": "špatný sled fází na vstupu", "internal communication failure": "porucha vnitřní komunikace",

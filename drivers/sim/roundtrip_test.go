@@ -235,11 +235,13 @@ func roundTripSNMP(t *testing.T, p *config.Profile) {
 			owner[object] = point.Metric
 		}
 		foreign := owner[object] != point.Metric && point.Where == nil
+		// An alarm that is the only one of its table is unknown while something is counted and it is clear.
+		counted := point.Alarm != nil && len(point.Alarm.OIDs) == 0 && owner[point.Alarm.Count] != nil
 		if point.States != nil {
 			together[point.Metric] = append(together[point.Metric], point)
 			for q := range of {
 				words[q] = slices.AppendSeq(words[q], maps.Values(point.States))
-				tied[q] = tied[q] || foreign
+				tied[q] = tied[q] || foreign || counted
 			}
 		}
 		if foreign {

@@ -52,6 +52,10 @@ func TestTrapsOfMakers(t *testing.T) {
 			"warning tsTrapAlarmStart Sensor 1 too hot: alarm: Sensor 1 too hot / alarm: Sensor 1 too hot", true, ""},
 		{"hwg-wld", "1", "1.3.6.1.4.1.21796.4.5 2", "1.3.6.1.4.1.21796.4.5.4.1.2.1 s Hall",
 			"info wldStateToNormal Hall: Hall: dry / Hall: sucho", false, "wldStateToAlarm wldPeriodicAlarm"},
+		{"teracom-tcw241", "2c", "1.3.6.1.4.1.38783.3.0.1", "1.3.6.1.4.1.38783.3.3.3.1.0 i 0|1.3.6.1.4.1.38783.3.3.3.5.1.0 i 1|1.3.6.1.4.1.38783.3.2.1.3.0 a 10.1.0.9",
+			"info snmp-trap-notification : an alarm has come or gone, or the module was restarted / alarm vznikl nebo pominul, nebo restart modulu", false, ""},
+		{"janitza-umg", "1", "1.3.6.1.4.1.34278 6", "", "info userTrap1 : trap 1 of its own program / trap 1 vlastního programu", false, ""},
+		{"janitza-umg604", "1", "1.3.6.1.4.1.34278 21", "", "info userTrap16 : trap 16 of its own program / trap 16 vlastního programu", false, ""},
 	} {
 		t.Run(test.profile, func(t *testing.T) {
 			sender := Sender{Device: &agent.Device{ID: "it", Name: "It"}, Address: "127.0.0.1:161", Profile: profiles[test.profile].SNMP}
