@@ -409,10 +409,10 @@ func TestLimits(t *testing.T) {
 	}{
 		{"high and hysteresis", []Limit{{WarnHigh: number(30), AlarmHigh: number(40), Hysteresis: number(2)}},
 			"29 31 29 28.5 28 41 39 38 29 27",
-			[]string{"1..4 warning UPS: battery charge 31 %, above 30 %", "5..9 warning UPS: battery charge 38 %, above 30 %"}},
+			[]string{"1..4 warning UPS: battery charge 31 %, above 30 %", "5..9 alarm UPS: battery charge 41 %, above 40 %"}},
 		{"low", []Limit{{WarnLow: number(50), AlarmLow: number(20)}},
 			"51 49 19 20.3 50.5 51 52",
-			[]string{"1..5 warning UPS: battery charge 50.5 %, below 50 %"}},
+			[]string{"1..5 alarm UPS: battery charge 19 %, below 20 %"}},
 		{"delays", []Limit{{WarnHigh: number(30), Hysteresis: number(0), Delay: seconds(2), ClearDelay: seconds(3)}},
 			"31 31 29 31 31 31 29 29 31 29 29 29 29",
 			[]string{"3..9 warning UPS: battery charge 31 %, above 30 %"}},
@@ -449,6 +449,32 @@ func TestLimits(t *testing.T) {
 			}
 			p.want(test.want...)
 		})
+	}
+}
+
+// TestLimitOnItsWayBack: what is not an alarm any more is a warning, and says
+// nothing of a value that is not so; when it is over it is what it came to.
+func TestLimitOnItsWayBack(t *testing.T) {
+	p := newPlant(t, Options{}, func(s *Setup) {
+		s.Limits = []Limit{{Class: "ups", Metric: "battery_charge", WarnLow: number(50), AlarmLow: number(20)},
+			{Class: "climate", Metric: "temperature", WarnHigh: number(27), AlarmHigh: number(32), Hysteresis: number(1)}}
+	})
+	for _, v := range []string{"19", "50.5", "52"} {
+		p.now("ups", "battery_charge="+v)
+	}
+	for _, v := range []string{"33", "30", "33", "26.5", "25"} {
+		p.now("sensor", "temperature="+v)
+	}
+	var told []string
+	for _, e := range p.told {
+		told = append(told, e.Severity.String()+" "+e.Text.EN)
+	}
+	if diff := cmp.Diff([]string{
+		"alarm UPS: battery charge 19 %, below 20 %", "warning UPS: battery charge 50.5 %, hardly above 50 %", "alarm UPS: battery charge 19 %, below 20 %",
+		"alarm Sensor: temperature 33 °C, above 32 °C", "warning Sensor: temperature 30 °C, above 27 °C", "alarm Sensor: temperature 33 °C, above 32 °C",
+		"warning Sensor: temperature 26.5 °C, hardly below 27 °C", "alarm Sensor: temperature 33 °C, above 32 °C",
+	}, told); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -225,6 +225,30 @@ type limited struct {
 	seen  level     // as the readings have it
 	since time.Time // since when they do
 	event *happening
+	worst worst
+}
+
+// A worst is the farthest that an event was beyond its bounds: what it says when
+// it is over.
+type worst struct {
+	level level
+	value *float64
+	text  agent.Words
+}
+
+// take takes what an event has come to.
+func (w *worst) take(now level, value *float64, text agent.Words) {
+	if abs(now) > abs(w.level) {
+		*w = worst{now, value, text}
+	}
+}
+
+// give makes an event that is over one of its worst, and forgets that.
+func (w *worst) give(h *happening) {
+	if w.level != 0 && w.level.severity() > h.severity {
+		h.event.Value, h.event.Text, h.severity = w.value, w.text, w.level.severity()
+	}
+	*w = worst{}
 }
 
 // rateSamples is how many values are kept to tell a rate by.
@@ -238,6 +262,7 @@ type rated struct {
 	next   int
 	is     level
 	event  *happening
+	worst  worst
 }
 
 // add takes a value and returns the rate in its unit a minute, once it has

@@ -392,18 +392,25 @@ func (e *Engine) limit(c *cell, at time.Time) {
 	l.is = now
 	if now == 0 {
 		if l.event != nil {
+			l.worst.give(l.event)
 			e.end(l.event, l.since)
 			l.event = nil
 		}
 		return
 	}
 	m := c.point.Metric
+	value, bound := c.value, l.bound(now)
 	words := agent.Words{EN: "%s: %s %s, above %s", CS: "%s: %s %s, nad %s"}
-	if now < 0 {
+	switch {
+	case now < 0 && value >= bound: // an alarm before, and held by the hysteresis
+		words = agent.Words{EN: "%s: %s %s, hardly above %s", CS: "%s: %s %s, sotva nad %s"}
+	case now < 0:
 		words = agent.Words{EN: "%s: %s %s, below %s", CS: "%s: %s %s, pod %s"}
+	case value <= bound:
+		words = agent.Words{EN: "%s: %s %s, hardly below %s", CS: "%s: %s %s, sotva pod %s"}
 	}
-	value := c.value
-	text := say(words, place(c.point), named(m.Name), quantity(value, m.Unit), quantity(l.bound(now), m.Unit))
+	text := say(words, place(c.point), named(m.Name), quantity(value, m.Unit), quantity(bound, m.Unit))
+	l.worst.take(now, &value, text)
 	if h := l.event; h != nil {
 		h.event.Value, h.event.Text, h.severity = &value, text, now.severity()
 		e.update(h)
@@ -456,6 +463,7 @@ func (e *Engine) rate(c *cell, at time.Time) {
 	l.is = now
 	if now == 0 {
 		if l.event != nil {
+			l.worst.give(l.event)
 			e.end(l.event, at)
 			l.event = nil
 		}
@@ -467,6 +475,7 @@ func (e *Engine) rate(c *cell, at time.Time) {
 		words, change = agent.Words{EN: "%s: %s falls by %s a minute", CS: "%s: %s klesá o %s za minutu"}, -rate
 	}
 	text := say(words, place(c.point), named(m.Name), quantity(change, m.Unit))
+	l.worst.take(now, &rate, text)
 	if h := l.event; h != nil {
 		h.event.Value, h.event.Text, h.severity = &rate, text, now.severity()
 		e.update(h)

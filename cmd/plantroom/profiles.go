@@ -64,7 +64,7 @@ func (cmd metricsCmd) Run(c *console) error {
 		classes = []string{cmd.Class}
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "METRIC\tUNIT\tWHAT IT IS")
+	fmt.Fprintln(w, "METRIC\tUNIT\tWHAT IT IS {AND ITS USUAL LIMITS}")
 	for _, class := range classes {
 		for _, name := range config.Names(class) {
 			m := config.Lookup(class, name)
@@ -72,8 +72,30 @@ func (cmd metricsCmd) Run(c *console) error {
 			if len(m.States) > 0 {
 				what += ": " + strings.Join(m.States[1:], ", ")
 			}
+			for _, l := range config.UsualLimits() {
+				if l.Class == class && l.Metric == name {
+					what += " {" + usual(l) + "}"
+				}
+			}
 			fmt.Fprintf(w, "%s.%s\t%s\t%s\n", class, name, m.Unit, what)
 		}
 	}
 	return w.Flush()
+}
+
+// usual writes a limit that holds where nothing else is said, as a configuration would.
+func usual(l config.Limit) string {
+	var keys []string
+	for _, b := range []struct {
+		key   string
+		value *float64
+	}{{"warn_low", l.WarnLow}, {"alarm_low", l.AlarmLow}, {"warn_high", l.WarnHigh}, {"alarm_high", l.AlarmHigh}} {
+		if b.value != nil {
+			keys = append(keys, fmt.Sprintf("%s: %g", b.key, *b.value))
+		}
+	}
+	if l.Delay != nil {
+		keys = append(keys, "delay: "+l.Delay.String())
+	}
+	return strings.Join(keys, ", ")
 }
