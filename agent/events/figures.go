@@ -562,6 +562,9 @@ func (r *Record) judge(p *Plan) {
 		p = &Plan{}
 	}
 	r.Criteria = nil
+	if p.Kind == Start && p.LoadWithin == 0 && p.Carry == 0 { // nobody asked for it
+		r.NotObserved = slices.DeleteFunc(r.NotObserved, func(n NotObserved) bool { return n.Name == TimeToLoad })
+	}
 	check := func(name, device string, limit float64, unit string, atLeast bool, measured *float64) {
 		c := Criterion{Name: name, Device: device, Limit: limit, Unit: unit, AtLeast: atLeast, Measured: measured}
 		c.Met = measured != nil && (*measured >= limit && atLeast || *measured <= limit && !atLeast)

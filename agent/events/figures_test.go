@@ -261,7 +261,11 @@ func TestCriteria(t *testing.T) {
 			t.Errorf("a test of kind %s without criteria: %s %+v", kind, ran.Verdict, ran.Criteria)
 		}
 	}
-	r := recordOf(t, "ups status online*10 off*5 online*5")
+	r := recordOf(t, "gen status stopped*10 running*20", "gen carries no*30", "gen fuel_level 80*30")
+	if r.judge(&Plan{Kind: Start}); r.Verdict != Passed || len(r.NotObserved) > 0 {
+		t.Errorf("a start without load: %s, not observed: %+v", r.Verdict, r.NotObserved)
+	}
+	r = recordOf(t, "ups status online*10 off*5 online*5")
 	if r.judge(nil); r.Verdict != Failed {
 		t.Error("a test passed in which a UPS gave nothing")
 	}
