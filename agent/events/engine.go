@@ -105,7 +105,8 @@ type happening struct {
 	comesAndGoes bool
 	lull         time.Time // when it was over last, of one that comes and goes; zero while it is not
 	until        time.Time // while it waits for what it follows from
-	provisional  bool      // and calls nobody meanwhile
+	hushed       bool      // and calls nobody meanwhile
+	provisional  bool      // it may be a test's that is due
 }
 
 // keptEvents is how many events are held in memory to be asked for.
@@ -618,6 +619,7 @@ func (e *Engine) endNow(h *happening, at time.Time) {
 	}
 	delete(e.active, keyOf(&h.event))
 	delete(e.byID, h.event.ID)
+	h.hushed = h.provisional
 	e.update(h)
 	if h.incident != nil && h.meaning.rank > 0 {
 		h.incident.holding--
@@ -635,7 +637,7 @@ func maxTime(a, b time.Time) time.Time {
 // update announces and keeps an event as it has become.
 func (e *Engine) update(h *happening) {
 	h.event.Severity = h.severity
-	if h.provisional {
+	if h.hushed {
 		h.event.Severity = agent.Info
 	}
 	if h.incident != nil {

@@ -655,6 +655,52 @@ func TestCoolingStops(t *testing.T) {
 	)
 }
 
+// TestCallsOnce: what the mains take with them is seen at the same moment, in any
+// order, and calls nobody by itself; alone it does, a little later.
+func TestCallsOnce(t *testing.T) {
+	calls := func(p *plant) (texts []string) {
+		last := map[string]int{} // of an event that is told again, by its id
+		for _, e := range p.told {
+			if e.Severity < agent.Warning || e.Parent != "" || !e.Active() {
+				continue
+			}
+			if _, again := last[e.ID]; !again {
+				last[e.ID] = len(texts)
+				texts = append(texts, "")
+			}
+			texts[last[e.ID]] = fmt.Sprintf("%g %s", p.at.Seconds(), e.Text.EN)
+		}
+		p.told = nil
+		return texts
+	}
+	lost := agent.Path{On: agent.Mains, Missing: []agent.Words{{EN: "ATS without voltage", CS: "ATS bez napětí"}}}
+	for _, mains := range []bool{true, false} {
+		p := newPlant(t, Options{}, nil)
+		p.e.Path(agent.Path{Time: p.start, On: agent.Mains, Redundant: true})
+		p.well(1)
+		p.told = nil
+		lost.Time = p.start.Add(p.at)
+		p.e.Path(lost)
+		p.say("cooler", "status=off")
+		if mains {
+			p.dead(1)
+			if diff := cmp.Diff([]string{"2 Mains failure: Main switchboard has no voltage"}, calls(p)); diff != "" {
+				t.Errorf("the mains fail (-want +got)\n%s", diff)
+			}
+			continue
+		}
+		var got []string
+		for range 12 {
+			p.now("cooler", "status=off")
+			got = append(got, calls(p)...)
+		}
+		want := []string{"12 Redundancy is lost: ATS without voltage", "12 Cooling failure: Cooler has stopped"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("alone (-want +got)\n%s", diff)
+		}
+	}
+}
+
 // TestPathKeepsOpen: while the building stands on a generator its incident
 // lasts, whatever the devices say; and redundancy that is lost is an event.
 func TestPathKeepsOpen(t *testing.T) {

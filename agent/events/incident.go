@@ -121,11 +121,12 @@ func (e *Engine) place(h *happening) {
 		if h.event.Class == "generator" && h.event.Metric == "status" && h.meaning.rank == 0 && e.tests.starts(h) {
 			h.meaning = running
 		}
-		if h.meaning.rank == 0 {
+		if h.until, h.provisional = e.patience(h); e.now.Before(h.until) {
+			h.hushed = true
+			e.waiting = append(e.waiting, h)
 			return
 		}
-		if h.until, h.provisional = e.patience(h); e.now.Before(h.until) {
-			e.waiting = append(e.waiting, h)
+		if h.meaning.rank == 0 {
 			return
 		}
 		inc = e.openIncident(h)
@@ -136,13 +137,13 @@ func (e *Engine) place(h *happening) {
 	e.join(inc, h)
 }
 
-// patience returns until when an event is no incident of its own: what it
-// follows from may just not have been polled yet. Provisional is one that a
-// test may bring with it, which is due: it calls nobody until it is known that
-// it is not the mains that have failed.
+// patience returns until when an event is no incident of its own, and calls
+// nobody: what it follows from may just not have been polled yet. Provisional is
+// one that a test may bring with it, which is due, until it is known that it is
+// not the mains that have failed.
 func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
 	switch {
-	case h.meaning == coldStopped, h.meaning == running:
+	case h.meaning == coldStopped, h.meaning == running, h.meaning == asExpected:
 		return h.since.Add(mayFollow), false
 	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.mainsSeen(h.since):
 		if spec, _ := e.tests.of(h); spec != nil && spec.Kind == Blackout {
@@ -177,8 +178,12 @@ func (e *Engine) settle() {
 			e.waiting = append(e.waiting, h)
 			continue
 		}
-		h.provisional = false
+		h.hushed, h.provisional = false, false
 		inc := e.incidentFor(h)
+		if inc == nil && h.meaning.rank == 0 { // it is alone
+			e.update(h)
+			continue
+		}
 		if inc == nil {
 			inc = e.openIncident(h)
 		} else if h.meaning == running {
@@ -339,7 +344,7 @@ func (e *Engine) adopt(inc *incident) {
 		if h.meaning == running { // of what began by itself
 			h.meaning = asExpected
 		}
-		h.provisional = false
+		h.hushed, h.provisional = false, false
 		e.join(inc, h)
 		e.update(h)
 	}

@@ -114,7 +114,7 @@ func toldOf(t *testing.T, m *agent.Metric, code int) (told []agent.Event) {
 	}
 	point := &agent.Point{Device: d, Metric: m}
 	begin := time.Date(2026, 11, 4, 8, 0, 0, 0, time.UTC)
-	for i := range 7 {
+	for i := range 13 { // it may follow from something for a while
 		now, at := code, begin.Add(time.Duration(i)*time.Second)
 		if i == 0 {
 			now = before
