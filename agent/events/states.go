@@ -341,7 +341,7 @@ func (r *stateRule) of(word string) *stateRule {
 		return r
 	}
 	out := *r
-	out.text = say(agent.Words{EN: "%%s reports: %s %s", CS: "%%s hlásí: %s: %s"}, named(what), stateWords(word))
+	out.text = say(agent.Words{EN: "%%s reports: %s %s", CS: "%%s hlásí: %s: %s"}, Named(what), stateWords(word))
 	return &out
 }
 
@@ -365,7 +365,7 @@ func (r *stateRule) graded(word string, g grade) *stateRule {
 // its own.
 func deviceAlarm(m *agent.Metric, class string) *stateRule {
 	r := &stateRule{class: class, metric: m.Name, severity: agent.Warning, meaning: meaning{domain: domainOf(class)},
-		text: say(agent.Words{EN: "%%s reports: %s", CS: "%%s hlásí: %s"}, named(m.Name))}
+		text: say(agent.Words{EN: "%%s reports: %s", CS: "%%s hlásí: %s"}, Named(m.Name))}
 	for _, w := range graveWords {
 		if strings.Contains(m.Name, w) {
 			r.severity = agent.Alarm

@@ -221,7 +221,7 @@ func (e *Engine) except(c *cell, limit *bounds) {
 				c.rules = make([]*stateRule, len(m.States))
 			}
 			r := stateRule{words: []string{w}, meaning: meaning{domain: domainOf(d.Class)},
-				text: say(agent.Words{EN: "%%s: %s is %s", CS: "%%s: %s: %s"}, named(m.Name), named(w))}
+				text: say(agent.Words{EN: "%%s: %s is %s", CS: "%%s: %s: %s"}, Named(m.Name), Named(w))}
 			if was := c.rules[code]; was != nil {
 				r = *was
 			}
@@ -409,7 +409,7 @@ func (e *Engine) limit(c *cell, at time.Time) {
 	case value <= bound:
 		words = agent.Words{EN: "%s: %s %s, hardly below %s", CS: "%s: %s %s, sotva pod %s"}
 	}
-	text := say(words, place(c.point), named(m.Name), quantity(value, m.Unit), quantity(bound, m.Unit))
+	text := say(words, place(c.point), Named(m.Name), quantity(value, m.Unit), quantity(bound, m.Unit))
 	l.worst.take(now, &value, text)
 	if h := l.event; h != nil {
 		h.event.Value, h.event.Text, h.severity = &value, text, now.severity()
@@ -474,7 +474,7 @@ func (e *Engine) rate(c *cell, at time.Time) {
 	if rate < 0 {
 		words, change = agent.Words{EN: "%s: %s falls by %s a minute", CS: "%s: %s klesá o %s za minutu"}, -rate
 	}
-	text := say(words, place(c.point), named(m.Name), quantity(change, m.Unit))
+	text := say(words, place(c.point), Named(m.Name), quantity(change, m.Unit))
 	l.worst.take(now, &rate, text)
 	if h := l.event; h != nil {
 		h.event.Value, h.event.Text, h.severity = &rate, text, now.severity()
@@ -715,7 +715,7 @@ func (e *Engine) absent(d *device, at time.Time) {
 		}
 		m := c.point.Metric
 		ev := agent.Event{Kind: "absence", Metric: m.Name, Channel: c.point.Channel, Severity: agent.Warning, Began: at,
-			Text: say(agent.Words{EN: "%s does not give its %s any more", CS: "%s už neudává: %s"}, place(c.point), named(m.Name))}
+			Text: say(agent.Words{EN: "%s does not give its %s any more", CS: "%s už neudává: %s"}, place(c.point), Named(m.Name))}
 		if len(news) >= manyValues {
 			ev.Text = say(agent.Words{EN: "%s, nor %d other values", CS: "%s, ani další hodnoty (%d)"}, ev.Text, others)
 		}

@@ -321,8 +321,9 @@ func stateWords(word string) agent.Words {
 // capitals are the abbreviations in the names of engines' alarms.
 var capitals = []string{"avr", "can", "def", "dptc", "ecu", "lcd", "msc", "rocof", "scr"}
 
-// named returns what a metric is called.
-func named(metric string) agent.Words {
+// Named returns what people call a metric, also one of a profile's own: an
+// alarm by what it is of.
+func Named(metric string) agent.Words {
 	key := plainWords(metric)
 	words := strings.Fields(key)
 	for i, w := range words {

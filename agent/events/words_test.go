@@ -45,7 +45,7 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for _, l := range config.UsualLimits() {
-		if w := named(l.Metric); w.CS == w.EN {
+		if w := Named(l.Metric); w.CS == w.EN {
 			t.Errorf("%s has no Czech name", l.Metric)
 		}
 	}
@@ -143,7 +143,7 @@ func TestAlarmSeverities(t *testing.T) {
 			if r.severity != test.severity || r.meaning.title.EN != test.cause {
 				t.Errorf("%s %s is %s of %q, want %s of %q", test.class, name, r.severity, r.meaning.title.EN, test.severity, test.cause)
 			}
-			if named(m.Name).CS == named(m.Name).EN {
+			if Named(m.Name).CS == Named(m.Name).EN {
 				t.Errorf("%s has no Czech name", name)
 			}
 		}

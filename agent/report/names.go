@@ -42,6 +42,7 @@ var metrics = map[string]agent.Words{
 	"mains_breaker":       {EN: "mains breaker", CS: "jistič sítě"},
 	"outlet_state":        {EN: "outlet", CS: "zásuvka"},
 	"power_redundancy":    {EN: "redundancy of power", CS: "záloha napájení"},
+	"x_source_b_quality":  {EN: "quality of source B", CS: "kvalita zdroje B"},
 
 	"energy_import": {EN: "energy taken", CS: "odebraná energie"},
 	"energy_export": {EN: "energy given back", CS: "vrácená energie"},
@@ -51,20 +52,24 @@ var metrics = map[string]agent.Words{
 }
 
 // metric returns the name of a device's metric; one that the table does not
-// have is a maker's own, and is called what it is.
+// have is a maker's own, and is called as its events are.
 func (t tongue) metric(class, name string) string {
-	return t.named(metrics, class, name)
+	if w, ok := wordsOf(metrics, class, name); ok {
+		return t.say(w)
+	}
+	text := t.say(events.Named(name))
+	if strings.HasPrefix(name, "x_alarm_") {
+		text = "alarm: " + text // in either language
+	}
+	return text
 }
 
-// named returns what a table calls a name of something, or the name anywhere.
-func (t tongue) named(table map[string]agent.Words, of, name string) string {
-	if w, ok := table[of+"."+name]; ok {
-		return t.say(w)
+// wordsOf returns what a table calls a name of something, or the name anywhere.
+func wordsOf(table map[string]agent.Words, of, name string) (w agent.Words, ok bool) {
+	if w, ok = table[of+"."+name]; !ok {
+		w, ok = table[name]
 	}
-	if w, ok := table[name]; ok {
-		return t.say(w)
-	}
-	return plain(name)
+	return w, ok
 }
 
 // states are the words of states, by METRIC.WORD or, for every metric, WORD.
@@ -100,6 +105,20 @@ var states = map[string]agent.Words{
 	"charging":    {EN: "charging", CS: "nabíjí se"},
 	"discharging": {EN: "discharging", CS: "vybíjí se"},
 	"replace":     {EN: "to be replaced", CS: "k výměně"},
+
+	"indication":          {EN: "indication", CS: "hlášení"},
+	"shutdown":            {EN: "shutdown", CS: "odstavení"},
+	"electrical_trip":     {EN: "electrical trip", CS: "odpojení zátěže"},
+	"controlled_shutdown": {EN: "controlled shutdown", CS: "řízené odstavení"},
+	"critical":            {EN: "critical", CS: "kritický stav"},
+	"error":               {EN: "error", CS: "chyba"},
+
+	"x_source_b_quality.good":            {EN: "good", CS: "v pořádku"},
+	"x_source_b_quality.low_voltage":     {EN: "low voltage", CS: "nízké napětí"},
+	"x_source_b_quality.high_voltage":    {EN: "high voltage", CS: "vysoké napětí"},
+	"x_source_b_quality.phase_imbalance": {EN: "phases not balanced", CS: "nesymetrie fází"},
+	"x_source_b_quality.frequency_bad":   {EN: "frequency out of limits", CS: "frekvence mimo meze"},
+	"x_source_b_quality.rotation_bad":    {EN: "wrong phase rotation", CS: "špatný sled fází"},
 
 	"passed":  {EN: "passed", CS: "v pořádku"},
 	"failed":  {EN: "failed", CS: "neprošel"},
@@ -172,7 +191,10 @@ var states = map[string]agent.Words{
 // state returns the word of a metric's state; one that the table does not have
 // is a maker's own, or a number.
 func (t tongue) state(metric, word string) string {
-	return t.named(states, metric, word)
+	if w, ok := wordsOf(states, metric, word); ok {
+		return t.say(w)
+	}
+	return plain(word)
 }
 
 // plain makes words of an identifier.

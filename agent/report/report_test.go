@@ -491,6 +491,31 @@ func TestTongue(t *testing.T) {
 	}
 }
 
+// TestOwnMetrics: what a maker adds is called as its events are.
+func TestOwnMetrics(t *testing.T) {
+	r := monthly(t)
+	r.Transitions = []events.Transition{
+		{Time: r.Began, Device: "ups-a", Metric: "x_alarm_on_battery", From: "clear", To: "active"},
+		{Time: r.Began, Device: "gen-1", Metric: "x_alarm_fail_to_start", From: "clear", To: "shutdown"},
+		{Time: r.Began, Device: "gen-1", Metric: "x_shutdown_alarm", From: "clear", To: "active"},
+		{Time: r.Began, Device: "ats-1", Metric: "x_source_b_quality", From: "good", To: "low_voltage"},
+		{Time: r.Began, Device: "ats-1", Metric: "x_anything_else", From: "good", To: "so_so"},
+	}
+	for lang, want := range map[string][]string{
+		"en": {"| alarm: on battery | clear → active |", "| alarm: fail to start | clear → shutdown |", "| shutdown alarm | clear → active |",
+			"| quality of source B | good → low voltage |", "| anything else | good → so so |"},
+		"cs": {"| alarm: provoz na baterie | v klidu → aktivní |", "| alarm: nezdařený start | v klidu → odstavení |", "| odstavení poruchou | v klidu → aktivní |",
+			"| kvalita zdroje B | v pořádku → nízké napětí |", "| anything else | good → so so |"},
+	} {
+		text := write(t, OfRecord(r, nil, lang, afternoon), "md")
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: there is no %q", lang, w)
+			}
+		}
+	}
+}
+
 // TestUnderWay: of a test that is being made nobody says that nothing is asked
 // of it, and what lasted over midnight says on which day it ended.
 func TestUnderWay(t *testing.T) {
