@@ -106,9 +106,10 @@ type Sink struct {
 	options Options
 	root    string // PREFIX/SITE/
 	paho    *paho.ClientOptions
-	client  paho.Client // a new one for each connection; nil where there is none
-	since   time.Time   // when it connected
-	cuts    int         // connections in a row that did not last
+	client  paho.Client   // a new one for each connection; nil where there is none
+	lost    chan struct{} // closed when the client's connection is
+	since   time.Time     // when it connected
+	cuts    int           // connections in a row that did not last
 
 	refusals refusals
 
@@ -208,7 +209,7 @@ func (s *Sink) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "offline"))
+	err := s.say(ctx, "offline")
 	s.client.Disconnect(250)
 	return err
 }
@@ -493,14 +494,22 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 		if !some || failed != nil {
 			return
 		}
-		token := s.client.Publish(topic, qos, retain, payload)
-		if !careful {
-			acks = append(acks, token)
-			return
+		ctx := ctx
+		if careful {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(whole, ackTimeout, errNoAck)
+			defer cancel()
 		}
-		ctx, cancel := context.WithTimeoutCause(whole, ackTimeout, errNoAck)
-		defer cancel()
-		if failed = s.wait(ctx, token); ctx.Err() == nil && failed != nil {
+		token, err := s.publish(ctx, topic, retain, payload)
+		switch {
+		case err != nil:
+			failed = err
+		case careful:
+			failed = s.wait(ctx, token)
+		default:
+			acks = append(acks, token)
+		}
+		if careful && failed != nil && ctx.Err() == nil {
 			s.blame(topic, payload)
 		}
 	}
@@ -690,13 +699,16 @@ func (s *Sink) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	s.client = paho.NewClient(s.paho)
+	options, lost := *s.paho, make(chan struct{})
+	over := sync.OnceFunc(func() { close(lost) })
+	options.SetConnectionLostHandler(func(paho.Client, error) { over() })
+	s.client, s.lost = paho.NewClient(&options), lost
 	if err := s.wait(ctx, s.client.Connect()); err != nil {
 		s.client = nil
 		return explain(err)
 	}
 	s.since = time.Now()
-	if err := s.wait(ctx, s.client.Publish(s.agentTopic(), qos, true, "online")); err != nil {
+	if err := s.say(ctx, "online"); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -739,14 +751,49 @@ func explain(err error) error {
 
 func (s *Sink) connected() bool { return s.client != nil && s.client.IsConnectionOpen() }
 
-var errNoAck = errors.New("no acknowledgement in time")
+var (
+	errNoAck = errors.New("no acknowledgement in time")
+	errLost  = errors.New("the connection is lost")
+)
+
+// say publishes what the agent is.
+func (s *Sink) say(ctx context.Context, state string) error {
+	token, err := s.publish(ctx, s.agentTopic(), true, []byte(state))
+	if err != nil {
+		return err
+	}
+	return s.wait(ctx, token)
+}
+
+// publish hands a message to the client. Where the connection is lost just then
+// the client would keep its caller until a timeout, so that is left to a
+// goroutine.
+func (s *Sink) publish(ctx context.Context, topic string, retain bool, payload []byte) (paho.Token, error) {
+	client, taken := s.client, make(chan paho.Token, 1)
+	go func() { taken <- client.Publish(topic, qos, retain, payload) }()
+	select {
+	case token := <-taken:
+		return token, nil
+	case <-s.lost:
+		return nil, errLost
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
 
 // wait waits for the broker's word on a token.
 func (s *Sink) wait(ctx context.Context, token paho.Token) error {
 	select {
 	case <-token.Done():
 		return token.Error()
+	case <-s.lost:
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+	select {
+	case <-token.Done(): // the client may know more
+		return token.Error()
+	default:
+		return errLost
 	}
 }

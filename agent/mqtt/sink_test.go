@@ -808,3 +808,43 @@ func TestMessageThatIsNeverTaken(t *testing.T) {
 	send(t, s, s.Append(nil, at(n+1, statusA.Stated(2, "")))) // not so long
 	has(t, sub, "plantroom/praha-1/ups-a", `"state":"on_battery"`)
 }
+
+// TestConnectionLostInABurst cuts the connection to a real broker while much is
+// published: that is noticed at once, and nobody waits for an answer that
+// cannot come.
+func TestConnectionLostInABurst(t *testing.T) {
+	broker := peer.StartMosquitto(t, "allow_anonymous true")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", "127.0.0.1:"+broker.Port)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				go io.Copy(client, server)
+				io.CopyN(server, client, 50_000)
+			}()
+		}
+	}()
+	for range 20 {
+		s := newSink(t, Options{URL: "mqtt://" + l.Addr().String(), History: true})
+		var block []byte
+		for n := range int64(2000) {
+			block = s.Append(block, at(n, inputL1.Measured(float64(n))))
+		}
+		if err := s.Send(t.Context(), block); err == nil || errors.Is(err, errNoAck) || strings.Contains(err.Error(), "timeout") {
+			t.Fatalf("Send says %v", err)
+		}
+	}
+}
