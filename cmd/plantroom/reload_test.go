@@ -98,3 +98,41 @@ func TestReload(t *testing.T) {
 		t.Errorf("loaded again %d times:\n%s", n, log.String())
 	}
 }
+
+// TestReloadWhileStarting: who asks for a reload before the agent has read its
+// configuration gets one, and not the agent's end.
+func TestReloadWhileStarting(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "site.yaml")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start, log := processes(t, "run", path)
+	agent := start()
+	give := func() (send func()) {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for who reads it
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if _, err := f.WriteString("site: praha-1\nwall: {listen: \"127.0.0.1:0\"}\ndevices:\n  - {id: ups-a, profile: rfc1628-ups, snmp: {address: \"127.0.0.1:1\", community: public}}\n"); err != nil {
+				t.Error(err)
+			}
+			f.Close()
+		}
+	}
+	send := give()
+	if err := agent.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	send()
+	peer.Until(t, "it runs", func() bool { return strings.Contains(log.String(), "plantroom runs") })
+	give()()
+	peer.Until(t, "it is loaded again", func() bool { return strings.Contains(log.String(), "the configuration is loaded again") })
+	if err := agent.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.Wait(); err != nil {
+		t.Errorf("%v; the log is\n%s", err, log)
+	}
+}

@@ -40,6 +40,10 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	// First of all: until then either signal would end the agent.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	site, err := config.Load(cmd.path())
 	if err != nil {
 		return err
@@ -55,9 +59,6 @@ func (cmd *runCmd) Run(ctx context.Context, c *console) error {
 	case site.Queue.Dir == "":
 		c.log.Warn("what waits for an output is kept in memory and lost when the agent is killed; give the configuration state: FOLDER")
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	c.log.Info("plantroom runs", "site", site.Name, "agent", site.Agent,
 		"devices", len(site.Devices), "to", strings.Join(outputs(site), ", "))
 	done := make(chan error, 1)
