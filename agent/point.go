@@ -140,7 +140,7 @@ type Reading struct {
 	Point   *Point
 	Time    time.Time // when the poll began, the same for all its readings; set by the agent
 	Value   float64   // finite, in the metric's unit; a state's code; 0 and without meaning when Bad
-	Raw     string    // what the device said, kept where the state does not tell it: one that the profile does not map, an alarm that it does not list
+	Raw     string    // what the device said, kept where the state does not tell it: a code or an alarm that the profile does not know, the branch in alarm
 	Quality Quality
 	Why     string // why the quality is not Good
 }

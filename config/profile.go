@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -610,13 +611,15 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 		r.fault(count, "count is %s; write the scalar that says how many rows the table has, with its .0", rows)
 	}
 	where, below := r.where(m.get("where")), r.oid(m.get("below"), "below")
+	about, tables := r.about(m.get("about"))
 	present, other := m.get("present"), m.need("other", "x_other_alarm")
 	if m.done(); present == nil && below != "" {
 		r.fault(m.get("below"), "below is what the OIDs of present have in common, and there is no present")
 	}
 	add := func(n *yaml.Node, oids ...string) {
 		if metric := r.alarm(n); metric != nil && column != "" && rows != "" {
-			points = append(points, SNMPPoint{Metric: metric, Alarm: &SNMPAlarm{Column: column, Count: rows, OIDs: oids}, Where: where,
+			points = append(points, SNMPPoint{Metric: metric, Where: where,
+				Alarm:      &SNMPAlarm{Column: column, Count: rows, OIDs: oids, About: about, Tables: tables},
 				Conversion: Conversion{Scale: 1, States: map[string]string{"0": "clear", "1": "active"}}})
 		}
 	}
@@ -650,6 +653,30 @@ func (r *profileReader) alarms(n *yaml.Node) (points []SNMPPoint) {
 		add(other)
 	}
 	return points
+}
+
+// about reads by which column a table of alarms tells what each of them is about.
+func (r *profileReader) about(n *yaml.Node) (column string, tables map[string]string) {
+	if n == nil {
+		return "", nil
+	}
+	m := r.mapping(n, "about")
+	column = r.oid(m.need("column", "1.3.6.1.4.1.476.1.42.3.2.3.1.6"), "column")
+	of := m.need("tables", `{1.3.6.1.4.1.476.1.42.3.8.40.20: "branch {index}"}`)
+	m.done()
+	if of == nil {
+		return column, nil
+	}
+	pairs, _ := r.pairs(of, "tables")
+	tables = make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		pattern := r.text(p.value, "tables")
+		if bad := placeholders(pattern, true); bad != "" || strings.Contains(pattern, "{name}") {
+			r.fault(p.value, "tables has %s; what a row is called can have {index}, {1}, {2} and {-1}", cmp.Or(bad, "{name}"))
+		}
+		tables[r.oid(p.key, "tables")] = pattern
+	}
+	return column, tables
 }
 
 var indexOnly = regexp.MustCompile(`^\d+(\.\d+)*$`)

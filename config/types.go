@@ -408,6 +408,11 @@ type SNMPAlarm struct {
 	// it is nearer to another alarm of the table. None is for all that no other
 	// point of the column is about.
 	OIDs []string
+	// About is a column whose cells are the OIDs of others, in a row of what an
+	// alarm is about; "" for none. Tables are those that such rows are in, without
+	// the 1 of their entries, and the pattern of what a row of each is called.
+	About  string
+	Tables map[string]string
 }
 
 // AlarmStates returns the words of an alarm that is there or not.

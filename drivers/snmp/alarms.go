@@ -22,8 +22,9 @@ const (
 
 // An alarmTable is a table whose rows are the alarms that a device has now.
 type alarmTable struct {
-	rows   config.SNMPPoint // its column, and which rows of it count
-	count  *object          // the scalar with the number of its rows
+	rows   config.SNMPPoint  // its column, which rows of it count, and the column of what they are about
+	tables map[string]string // that the latter refers to, and what their rows are called
+	count  *object           // the scalar with the number of its rows
 	alarms []alarm
 	listed map[string]int // where in alarms one with an OID is, without a leading dot; "" is that which stands for all others
 	failed error          // the agent would not say; it is not asked again until the next survey
@@ -33,7 +34,7 @@ type alarmTable struct {
 type alarm struct {
 	point  *agent.Point
 	active bool     // in the last walk
-	others []string // what the table said, where the alarm stands for those that are not in its list
+	says   []string // what the table said more: of one that stands for those that are not in its list which it is, and what it is about
 }
 
 // alarmsOf makes the table of a device's alarms: the first of the profile's
@@ -59,7 +60,8 @@ func alarmsOf(device *agent.Device, points []config.SNMPPoint, s *survey, cells 
 		}
 		if t == nil {
 			t = &alarmTable{
-				rows:   config.SNMPPoint{Table: p.Alarm.Column, Where: p.Where},
+				rows:   config.SNMPPoint{Table: p.Alarm.Column, Where: p.Where, NameOID: p.Alarm.About},
+				tables: p.Alarm.Tables,
 				count:  objectAt(cells, dotted(p.Alarm.Count)),
 				listed: map[string]int{},
 			}
@@ -137,7 +139,7 @@ func (s *Source) readAlarms(ctx context.Context, dst []agent.Reading) ([]agent.R
 			continue
 		}
 		r := a.point.Stated(alarmActive, "")
-		r.Raw = strings.Join(a.others, ", ")
+		r.Raw = strings.Join(a.says, ", ")
 		dst = append(dst, r)
 	}
 	return dst, nil
@@ -158,7 +160,7 @@ func (t *alarmTable) counted() (n float64, ok bool) {
 // lost: then the one that stands for all others is active.
 func (t *alarmTable) note(walk *survey) (seen int) {
 	for i := range t.alarms {
-		t.alarms[i].active, t.alarms[i].others = false, nil
+		t.alarms[i].active, t.alarms[i].says = false, nil
 	}
 	for _, row := range walk.rows[dotted(t.rows.Table)] {
 		v := walk.beside(t.rows.Table, row)
@@ -176,11 +178,33 @@ func (t *alarmTable) note(walk *survey) (seen int) {
 		}
 		a := &t.alarms[i]
 		a.active = true
-		if !listed && said != "" && !slices.Contains(a.others, said) {
-			a.others = append(a.others, said)
+		if listed {
+			said = ""
+		}
+		for _, more := range []string{said, t.about(walk, row)} {
+			if more != "" && !slices.Contains(a.says, more) {
+				a.says = append(a.says, more)
+			}
 		}
 	}
 	return seen
+}
+
+// about returns what the alarm of a row is about, as the profile calls it, "" where
+// the device does not say, or of something else.
+func (t *alarmTable) about(walk *survey, row string) string {
+	v := walk.beside(t.rows.NameOID, row)
+	if v == nil {
+		return ""
+	}
+	cell := text(v)
+	for table, pattern := range t.tables {
+		if in, ok := strings.CutPrefix(cell, table+".1."); ok {
+			_, index, _ := strings.Cut(in, ".") // behind the column
+			return expand(pattern, index, "")
+		}
+	}
+	return ""
 }
 
 // find returns where the alarm with an OID is: the one in the list that has

@@ -338,6 +338,49 @@ func TestAlarmsThatAreTexts(t *testing.T) {
 	want(t, poll(t, src), "alarms_active=0", "status=running", "x_other_alarm=clear")
 }
 
+// net-snmp as a Liebert PDU, whose conditions say which branch or outlet they are about.
+func TestWhatAlarmsAreAbout(t *testing.T) {
+	profiles, err := config.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const conditions, parts = "1.3.6.1.4.1.476.1.42.3.2.", "1.3.6.1.4.1.476.1.42.3.8."
+	dir := t.TempDir()
+	tree := peer.NewSNMPTree(t, dir, "1.3.6.1.4.1.476.1.42.3.2")
+	d := startSNMPD(t, dir, peer.UDPPort(t), tree.Settings)
+	set := func(rows ...string) { // "DESCR REFERENCE", active alarms
+		t.Helper()
+		objects := []string{fmt.Sprintf("%s2.0 gauge %d", conditions, len(rows))}
+		for i, row := range rows {
+			descr, about, _ := strings.Cut(row, " ")
+			objects = append(objects, fmt.Sprintf("%s3.1.2.%d objectid .%[1]s%[3]s", conditions, i+1, descr),
+				fmt.Sprintf("%s3.1.10.%d integer 6", conditions, i+1), fmt.Sprintf("%s3.1.12.%d integer 1", conditions, i+1))
+			if about != "" {
+				objects = append(objects, fmt.Sprintf("%s3.1.6.%d objectid .%s", conditions, i+1, about))
+			}
+		}
+		tree.Set(t, objects...)
+	}
+	a := config.SNMPAddress{Address: d.address, Version: "2c", Community: config.NewSecret("public")}
+	src := sourceAt(t, a, 5*time.Second, profiles["liebert-pdu"].SNMP.Points...)
+	active := func(want ...string) {
+		t.Helper()
+		got := slices.DeleteFunc(poll(t, src), func(line string) bool { return strings.HasSuffix(line, "=clear") })
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	set()
+	active()
+	set("1.190.10 "+parts+"40.20.1.1.1.4", "7.1.4360 "+parts+"50.20.1.5.2.4.12", "7.1.9999 "+parts+"30.40.1.1.1.1.3", "1.55", "1.40 1.3.6.1.4.1.476.1.42.3.9")
+	active("x_alarm_overload=active", "x_alarm_pdu_communication_lost=active", "x_alarm_branch_breaker_open=active (branch 1.4)",
+		"x_alarm_outlet_overcurrent=active (outlet 2.4.12)", "x_other_alarm=active (1.3.6.1.4.1.476.1.42.3.2.7.1.9999, line 1.1.3)")
+	set("1.190.10 "+parts+"40.20.1.1.1.4", "1.190.10 "+parts+"40.20.1.1.1.6")
+	active("x_alarm_branch_breaker_open=active (branch 1.4, branch 1.6)")
+	set()
+	active()
+}
+
 // A UPS whose card was exchanged for one without a table of alarms: net-snmp says
 // no longer how many there are, and after the next survey nothing of any. What the
 // old one told does not last for ever, and does not end as if it were over.

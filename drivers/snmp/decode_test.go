@@ -185,10 +185,10 @@ func FuzzAnswer(f *testing.F) {
 		}
 		table := alarmTable{rows: rows("v", "1.3.6.1.4.1.9.1", ""), alarms: make([]alarm, 2), listed: map[string]int{"1.3.6.1.4.1.9.3": 0, "": 1}}
 		seen := table.note(s)
-		if said := table.alarms[0].others; said != nil {
+		if said := table.alarms[0].says; said != nil {
 			t.Errorf("an alarm with a name says %q", said)
 		}
-		if a := table.alarms[1]; !a.active && len(a.others) > 0 || slices.Contains(a.others, "") {
+		if a := table.alarms[1]; !a.active && len(a.says) > 0 || slices.Contains(a.says, "") {
 			t.Errorf("%+v", a)
 		}
 		if any := table.alarms[0].active || table.alarms[1].active; any != (seen > 0) {

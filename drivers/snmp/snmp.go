@@ -27,7 +27,8 @@
 // of a table that the agent would not let be read are Bad, and those of an empty
 // one are unknown where the device counts rows, or does not say how many there
 // are. Of a profile's tables of alarms the first that the device has is read: the
-// others say the same again.
+// others say the same again. What a row says more than its alarm's name has, such
+// as the branch that it is about, is the reading's Raw.
 //
 // What a device does not have (noSuchObject, noSuchInstance, Null, a version 1
 // agent's noSuchName, a sentinel of the profile, a text without a number) is
