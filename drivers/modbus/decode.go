@@ -311,45 +311,46 @@ func (f *field) err() error {
 
 var errInfinite = errors.New("the value is infinite")
 
-// decode returns the field's reading; ok is false when the device says that it
+// decode makes r the field's reading; ok is false when the device says that it
 // has no value.
-func (f *field) decode() (r agent.Reading, ok bool) {
+func (f *field) decode(r *agent.Reading) (ok bool) {
 	if f.codec.kind == kindText {
-		return f.decodeText()
+		return f.decodeText(r)
 	}
 	raw, err := f.codec.number(f.span.data)
 	if err != nil {
 		var u undecodable
 		if errors.As(err, &u) && u.known && slices.Contains(f.conv.absent, float64(u.pattern)) {
-			return r, false
+			return false
 		}
-		return f.point.Failed(err), true
+		*r = f.point.Failed(err)
+		return true
 	}
 	if math.IsNaN(raw) || slices.Contains(f.conv.absent, raw) {
-		return r, false
+		return false
 	}
 	if f.conv.state {
-		return f.stated(raw), true
+		*r = f.stated(raw)
+		return true
 	}
-	return f.scaled(raw)
+	return f.scaled(r, raw)
 }
 
-func (f *field) decodeText() (r agent.Reading, ok bool) {
+func (f *field) decodeText(r *agent.Reading) (ok bool) {
 	text := f.codec.text(f.span.data)
 	if f.conv.state {
-		if text == "" {
-			return r, false
-		}
-		return f.point.Stated(f.conv.codes[text], text), true
+		*r = f.point.Stated(f.conv.codes[text], text)
+		return text != ""
 	}
 	raw, ok, err := parseNumber(text)
 	if err != nil {
-		return f.point.Failed(err), true
+		*r = f.point.Failed(err)
+		return true
 	}
 	if !ok || slices.Contains(f.conv.absent, raw) {
-		return r, false
+		return false
 	}
-	return f.scaled(raw)
+	return f.scaled(r, raw)
 }
 
 // stated looks a raw number up. Without a table the number is the code.
@@ -370,25 +371,28 @@ func (f *field) stated(raw float64) agent.Reading {
 	return f.point.Stated(0, strconv.FormatFloat(raw, 'f', -1, 64))
 }
 
-func (f *field) scaled(raw float64) (r agent.Reading, ok bool) {
+func (f *field) scaled(r *agent.Reading, raw float64) (ok bool) {
 	num, den := f.conv.num, f.conv.den
 	if f.scale != nil {
 		power := int16(f.order.load(f.scale.data))
 		switch {
 		case power == math.MinInt16:
-			return r, false
+			return false
 		case power >= 0 && int(power) < len(powers):
 			num *= powers[power]
 		case power < 0 && -int(power) < len(powers):
 			den *= powers[-power]
 		default:
-			return f.point.Failed(fmt.Errorf("the scale register %s:%d says 10^%d",
-				spaceName(f.scale.space), f.scale.address, power)), true
+			*r = f.point.Failed(fmt.Errorf("the scale register %s:%d says 10^%d",
+				spaceName(f.scale.space), f.scale.address, power))
+			return true
 		}
 	}
 	v := raw*num/den + f.conv.offset
 	if !agent.Finite(v) {
-		return f.point.Failed(errInfinite), true
+		*r = f.point.Failed(errInfinite)
+		return true
 	}
-	return f.point.Measured(v), true
+	*r = f.point.Measured(v)
+	return true
 }

@@ -184,7 +184,8 @@ func decodings() []decoding {
 
 func TestDecode(t *testing.T) {
 	for _, tt := range decodings() {
-		got, ok := tt.field(t).decode()
+		var got agent.Reading
+		ok := tt.field(t).decode(&got)
 		if ok == tt.gone {
 			t.Errorf("%s: there is a reading: %v, want %v", tt.name, ok, !tt.gone)
 			continue
@@ -232,7 +233,8 @@ func FuzzDecode(f *testing.F) {
 		if len(power) > 1 {
 			fd.scale = &span{data: power[:2]}
 		}
-		r, ok := fd.decode()
+		var r agent.Reading
+		ok := fd.decode(&r)
 		if !agent.Finite(r.Value) {
 			t.Errorf("%+v of % X is %v", v, fd.span.data, r.Value)
 		}

@@ -114,6 +114,9 @@ func (s *Source) compile() {
 		}
 	}
 	s.families = families
+	// What a poll walks through lies side by side.
+	points := make([]agent.Point, 0, len(s.profile.Points))
+	fields := make([]field, 0, len(s.profile.Points))
 	for i := range s.profile.Points {
 		p := &s.profile.Points[i]
 		if p.Families != nil && !slices.ContainsFunc(p.Families, s.isOf) {
@@ -144,7 +147,8 @@ func (s *Source) compile() {
 		point := agent.Point{Device: s.device, Metric: p.Metric, Channel: p.Channel, ChannelName: p.ChannelName,
 			Source: fmt.Sprintf("%s:%d", spaceName(p.Value.Space), f.span.address)}
 		if f.point = before[point]; f.point == nil {
-			f.point = &point
+			points = append(points, point)
+			f.point = &points[len(points)-1]
 		}
 		k := key{p.Metric, p.Channel}
 		if chains[k] == nil {
@@ -154,7 +158,9 @@ func (s *Source) compile() {
 	}
 	s.chains = make([][]field, len(keys))
 	for i, k := range keys {
-		s.chains[i] = chains[k]
+		n := len(fields)
+		fields = append(fields, chains[k]...)
+		s.chains[i] = fields[n:len(fields):len(fields)]
 	}
 	image := make([]byte, size)
 	for _, sp := range s.spans {
@@ -486,16 +492,18 @@ func (s *Source) emit(dst []agent.Reading) []agent.Reading {
 				}
 				continue
 			}
-			r, ok := f.decode()
-			f.absent = !ok
+			dst = append(dst, agent.Reading{})
+			n := len(dst) - 1
+			f.absent = !f.decode(&dst[n])
 			switch {
-			case !ok:
-			case r.Quality == agent.Bad:
+			case f.absent:
+				dst = dst[:n]
+			case dst[n].Quality == agent.Bad:
 				if bad.Point == nil {
-					bad = r
+					bad = dst[n]
 				}
+				dst = dst[:n]
 			default:
-				dst = append(dst, r)
 				bad = agent.Reading{}
 				for j := i + 1; j < len(chain); j++ {
 					trimmed = trimmed || !chain[j].out
@@ -532,9 +540,8 @@ func state(dst []agent.Reading, chain []field) []agent.Reading {
 			}
 			return append(dst, point.Failed(err))
 		}
-		r, ok := f.decode()
-		f.absent = !ok
-		if !ok {
+		var r agent.Reading
+		if f.absent = !f.decode(&r); f.absent {
 			continue
 		}
 		r.Point = point
