@@ -78,6 +78,7 @@ type Sink struct {
 
 	enc     lineprotocol.Encoder
 	layouts map[*agent.Device]*layout
+	states  map[*agent.Metric]*state
 
 	refused atomic.Uint64
 
@@ -101,9 +102,10 @@ func New(o Options) (*Sink, error) {
 		options: o, http: client, limit: writeLimit,
 		api: influxdb2.NewClientWithOptions(o.URL, o.Token, influxdb2.DefaultOptions().SetPrecision(time.Millisecond).SetHTTPClient(client)).
 			WriteAPIBlocking(o.Org, o.Bucket),
-		layouts: map[*agent.Device]*layout{}, told: map[string]bool{},
+		layouts: map[*agent.Device]*layout{}, states: map[*agent.Metric]*state{}, told: map[string]bool{},
 	}
 	s.enc.SetPrecision(lineprotocol.Millisecond)
+	s.enc.SetLax(true) // names were checked with the configuration, and tags makes values what they may be
 	return s, nil
 }
 
@@ -117,7 +119,6 @@ func (s *Sink) Close() error {
 // holds as long as the polls bring the same points in the same order.
 type layout struct {
 	points []*agent.Point
-	fields []fields // of each point
 	lines  []line
 	broken bool // a line of it cannot be encoded, and that was reported
 }
@@ -128,10 +129,10 @@ type line struct {
 	readings    []int // indexes into points
 }
 
-// fields are the names that a metric's fields have, and the words of its states.
-type fields struct {
-	value, code, raw, suspect string
-	words                     []lineprotocol.Value
+// A state is what the fields of a metric that is one are made of, besides its name.
+type state struct {
+	code, raw string // names
+	words     []lineprotocol.Value
 }
 
 // Append encodes one poll of one device after dst.
@@ -145,9 +146,9 @@ func (s *Sink) Append(dst []byte, rs []agent.Reading) []byte {
 		l = s.layOut(rs)
 		s.layouts[device] = l
 	}
-	s.enc.Reset()
+	s.enc.SetBuffer(dst)
 	for i := range l.lines {
-		s.line(l, &l.lines[i], rs)
+		s.line(&l.lines[i], rs)
 	}
 	if err := s.enc.Err(); err != nil {
 		s.refused.Add(1)
@@ -156,7 +157,7 @@ func (s *Sink) Append(dst []byte, rs []agent.Reading) []byte {
 			s.options.Log.Error("a line is left out, it cannot be encoded", "sink", "influx", "device", device.ID, "err", err)
 		}
 	}
-	return append(dst, s.enc.Bytes()...)
+	return s.enc.Bytes()
 }
 
 func (l *layout) fits(rs []agent.Reading) bool {
@@ -172,16 +173,18 @@ func (l *layout) fits(rs []agent.Reading) bool {
 }
 
 func (s *Sink) layOut(rs []agent.Reading) *layout {
-	l := &layout{points: make([]*agent.Point, len(rs)), fields: make([]fields, len(rs))}
+	l := &layout{points: make([]*agent.Point, len(rs))}
 	type key struct{ class, channel string }
 	at := map[key]int{}
 	for i := range rs {
 		p := rs[i].Point
-		name := p.Metric.Name
 		l.points[i] = p
-		l.fields[i] = fields{value: name, code: name + "_code", raw: name + "_raw", suspect: name + "_suspect"}
-		for _, word := range p.Metric.States {
-			l.fields[i].words = append(l.fields[i].words, text(word))
+		if m := p.Metric; m.Kind == agent.State && s.states[m] == nil {
+			st := &state{code: m.Name + "_code", raw: m.Name + "_raw"}
+			for _, word := range m.States {
+				st.words = append(st.words, text(word))
+			}
+			s.states[m] = st
 		}
 		k := key{p.Metric.Class, p.Channel}
 		n, ok := at[k]
@@ -227,10 +230,10 @@ func text(s string) lineprotocol.Value {
 }
 
 // line encodes the readings of one line, if there are any.
-func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
+func (s *Sink) line(ln *line, rs []agent.Reading) {
 	started := false
 	for _, i := range ln.readings {
-		r, f := &rs[i], &l.fields[i]
+		r := &rs[i]
 		if r.Quality == agent.Bad || !agent.Finite(r.Value) {
 			continue
 		}
@@ -241,22 +244,23 @@ func (s *Sink) line(l *layout, ln *line, rs []agent.Reading) {
 				s.enc.AddTag(t.Name, t.Value)
 			}
 		}
+		m := r.Point.Metric
 		v, _ := lineprotocol.FloatValue(r.Value)
 		switch {
-		case r.Point.Metric.Kind == agent.State:
-			code := int(r.Value)
-			if code < 0 || code >= len(f.words) {
+		case m.Kind == agent.State:
+			st, code := s.states[m], int(r.Value)
+			if code < 0 || code >= len(st.words) {
 				code = 0
 			}
-			s.enc.AddField(f.value, f.words[code])
-			s.enc.AddField(f.code, lineprotocol.IntValue(int64(code)))
+			s.enc.AddField(m.Name, st.words[code])
+			s.enc.AddField(st.code, lineprotocol.IntValue(int64(code)))
 			if r.Raw != "" {
-				s.enc.AddField(f.raw, text(r.Raw))
+				s.enc.AddField(st.raw, text(r.Raw))
 			}
 		case r.Quality == agent.Suspect:
-			s.enc.AddField(f.suspect, v)
+			s.enc.AddField(m.Name+"_suspect", v)
 		default:
-			s.enc.AddField(f.value, v)
+			s.enc.AddField(m.Name, v)
 		}
 	}
 	if started {
