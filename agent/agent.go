@@ -267,6 +267,7 @@ func (a *Agent) observe(p *Poll, at time.Time) {
 	p.Next = at.Add(p.Next.Sub(p.Time)) // it was planned by the clock that the bus began with
 	if !at.Equal(p.Time) {
 		p.Time = at
+		p.Readings = slices.Clone(p.Readings) // what Latest has is read meanwhile
 		for i := range p.Readings {
 			p.Readings[i].Time = at
 		}

@@ -69,9 +69,10 @@ type member struct {
 	hurries  int         // polls out of turn since the last one in turn
 	failures int         // polls and probes without an answer since the last one with
 	silent   bool
-	reported bool // the log has said that it is silent
-	mum      bool // the log has said that it answers, and says nothing
-	readings []Reading
+	reported bool      // the log has said that it is silent
+	mum      bool      // the log has said that it answers, and says nothing
+	readings []Reading // room for those of the next poll
+	before   []Reading // those of the last, which Latest has
 }
 
 // A Poll is the outcome of one poll of a device.
@@ -84,7 +85,7 @@ type Poll struct {
 	Skipped  int           // polls before this one that there was no time for
 	Next     time.Time     // when the device is asked again
 	// Readings are what was read, up and poll_duration first. They belong to
-	// the bus and change with the device's next poll.
+	// the bus and stand until the device's poll after the next.
 	Readings []Reading
 }
 
@@ -164,6 +165,7 @@ func (b *Bus) run(ctx context.Context, log *slog.Logger, publish func(*Poll)) {
 			return // cut short, which says nothing about the device
 		}
 		publish(poll)
+		m.readings, m.before = m.before, m.readings
 	}
 }
 

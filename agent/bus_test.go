@@ -386,3 +386,46 @@ func TestFloodDelaysNoPoll(t *testing.T) {
 		t.Errorf("the device is polled %d times, want 5 in turn and one or two out of turn after each", n)
 	}
 }
+
+// A lookingSource counts its polls, and looks around in each.
+type lookingSource struct {
+	point *Point
+	polls int
+	look  func(polls int)
+}
+
+func (s *lookingSource) Poll(_ context.Context, dst []Reading) ([]Reading, error) {
+	s.polls++
+	dst = append(dst, s.point.Measured(float64(s.polls)))
+	s.look(s.polls)
+	return dst, nil
+}
+
+func (s *lookingSource) Probe(context.Context) error { return nil }
+func (s *lookingSource) Close() error                { return nil }
+
+// TestLatestStandsDuringAPoll: while a device is asked, what it said before is
+// what it says.
+func TestLatestStandsDuringAPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Device{ID: "ups-a", Class: "ups", Every: time.Second}
+		s := &lookingSource{point: &Point{Device: d, Metric: metricVoltage}}
+		b := NewBus("a")
+		b.Add(d, s, metricUp, metricDuration)
+		a := New([]*Bus{b}, nil, slog.New(slog.DiscardHandler))
+		s.look = func(polls int) {
+			if polls == 1 {
+				return
+			}
+			status, _ := a.Latest.Of("ups-a")
+			if rs := status.Readings; len(rs) != 3 || rs[0].Value != 1 || rs[2].Value != float64(polls-1) || !rs[2].Time.Equal(status.Polled) {
+				t.Errorf("during poll %d: %+v", polls, rs)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5500*time.Millisecond)
+		defer cancel()
+		if err := a.Run(ctx); err != nil || s.polls != 6 {
+			t.Errorf("%d polls, %v", s.polls, err)
+		}
+	})
+}

@@ -46,6 +46,7 @@ func (l *Latest) have(buses []*Bus) {
 	}
 }
 
+// update takes a poll, the next one of its device before p's readings change.
 func (l *Latest) update(p *Poll) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,7 +58,7 @@ func (l *Latest) update(p *Poll) {
 		s.Up, s.Since = up, p.Time
 	}
 	s.Polled, s.Err, s.Failures, s.Next = p.Time, p.Err, p.Failures, p.Next
-	s.Readings = append(s.Readings[:0], p.Readings...)
+	s.Readings = p.Readings // they stand until the next of these
 }
 
 // Devices returns the devices that there are, in the order of the configuration.
