@@ -84,7 +84,7 @@ func (p *Plan) underLoad() *bool {
 
 // went notes how a test went.
 func (s *schedule) went(r *Record) {
-	if r.Kind != "test" || r.Verdict == NoVerdict {
+	if r.Kind != "test" || r.Verdict == NoVerdict || r.Verdict == Cancelled {
 		return
 	}
 	out := agent.TestResult{ID: r.ID, Test: r.Plan, Name: r.Title, Verdict: string(r.Verdict), Due: r.Due, Began: r.Began, Text: r.verdictText()}
@@ -101,6 +101,8 @@ func (r *Record) verdictText() agent.Words {
 		return r.Cause
 	case Passed:
 		return say(agent.Words{EN: "%s: passed", CS: "%s: vyhověla"}, r.Title)
+	case Cancelled:
+		return say(agent.Words{EN: "%s: cancelled by %s", CS: "%s: zrušil(a) %s"}, r.Title, r.Cancelled.By)
 	}
 	text := say(agent.Words{EN: "%s: failed", CS: "%s: nevyhověla"}, r.Title)
 	if i := slices.IndexFunc(r.Criteria, func(c Criterion) bool { return !c.Met }); i >= 0 {

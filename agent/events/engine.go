@@ -167,6 +167,9 @@ func (e *Engine) Configure(s Setup) {
 		if h.event.Metric == "verdict" && h.event.Kind == "test" && e.tests.plan(h.event.Channel) == nil {
 			e.endNow(h, e.now)
 		}
+		if h.event.Kind == "incident" && !slices.ContainsFunc(e.incidents, func(inc *incident) bool { return inc.own == h }) {
+			e.endNow(h, h.since) // a kill came before it was an incident of anything
+		}
 	}
 	e.mu.Unlock()
 	e.deliver()

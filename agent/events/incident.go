@@ -198,7 +198,7 @@ func (e *Engine) settle() {
 func (e *Engine) incidentFor(h *happening) *incident {
 	var best *incident
 	for _, inc := range e.incidents {
-		if !inc.Ended.IsZero() || !e.follows(inc, h) {
+		if !inc.Ended.IsZero() || inc.Verdict == Cancelled || !e.follows(inc, h) {
 			continue
 		}
 		if best == nil || inc.Domain == h.meaning.domain {
@@ -254,45 +254,55 @@ var unheard = meaning{silence, 1, false, agent.Words{EN: "Devices do not answer"
 // openIncident makes the incident, or the planned test, that an event is the
 // first sign of.
 func (e *Engine) openIncident(h *happening) *incident {
-	kind := "incident"
-	inc := &incident{meta: meta{Record: Record{Domain: h.meaning.domain, Title: h.meaning.title, Began: h.since}}}
+	inc := newIncident(h)
 	// A test cuts the building off behind the meter of the mains, where there is another.
 	real := h.meaning.rank == mainsLost.rank && e.graph.feedsBoard(h.event.Device)
 	if spec, due := e.tests.of(h); spec != nil && !real {
-		kind = "test"
-		inc.plan(spec, due, bySchedule)
+		inc.Kind = "test"
+		inc.plan(spec, due, cmp.Or(inc.Declared, bySchedule))
 	}
+	e.openRecord(inc, h.severity)
+	return inc
+}
+
+// newIncident makes the incident, or the test of a device's own, that an event
+// is the first sign of.
+func newIncident(h *happening) *incident {
+	inc := &incident{meta: meta{Record: Record{Kind: "incident", Domain: h.meaning.domain, Title: h.meaning.title, Began: h.since}}}
 	if h.meaning.test {
-		kind = "test"
+		inc.Kind = "test"
 		if h.meaning.rank != running.rank {
 			inc.Declared = byController
 		}
 	}
-	inc.Kind = kind
 	inc.cause(h)
 	h.incident = inc // so that it is not adopted
-	e.openRecord(inc, kind, h.event.Severity)
 	return inc
 }
 
-// openRecord gives an incident or a test its own event and its recorder.
-func (e *Engine) openRecord(inc *incident, kind string, severity agent.Severity) {
-	if kind == "test" {
+// openRecord gives an incident or a test its own event and, unless it takes over
+// that of a test which was called off, its recorder.
+func (e *Engine) openRecord(inc *incident, severity agent.Severity) {
+	if inc.Kind == "test" {
 		severity = agent.Info
 	}
-	inc.Site, inc.Kind, inc.Severity = e.options.Site, kind, severity
-	ev := agent.Event{Kind: kind, Metric: inc.Domain, Severity: severity, Began: inc.Began, Text: inc.text()}
+	inc.Site, inc.Severity = e.options.Site, severity
+	ev := agent.Event{Kind: inc.Kind, Metric: inc.Domain, Severity: severity, Began: inc.Began, Text: inc.text()}
 	inc.own = e.begin(ev, meaning{})
 	inc.ID = inc.own.event.ID
 	inc.well, inc.full = inc.Began, inc.Began.Add(fullFor)
-	inc.recorder = newRecorder(e.options.Dir, inc.ID, inc.Began)
-	inc.Devices = e.describeAll()
-	inc.Charges = map[string]float64{}
-	for _, d := range e.devices {
-		inc.recorder.past(d)
-		if c := d.byName[cellName{d.Class, "battery_charge", ""}]; c != nil && c.seen > 0 {
-			inc.Charges[d.ID] = c.value
+	if inc.recorder == nil {
+		inc.recorder = newRecorder(e.options.Dir, inc.ID, inc.Began)
+		inc.Devices = e.describeAll()
+		inc.Charges = map[string]float64{}
+		for _, d := range e.devices {
+			inc.recorder.past(d)
+			if c := d.byName[cellName{d.Class, "battery_charge", ""}]; c != nil && c.seen > 0 {
+				inc.Charges[d.ID] = c.value
+			}
 		}
+	} else {
+		inc.recorder.name(e.options.Dir, inc.ID)
 	}
 	e.incidents = append(e.incidents, inc)
 	for _, other := range slices.Clone(e.incidents) {
@@ -428,6 +438,8 @@ func (e *Engine) tick() {
 	}
 	for _, inc := range slices.Clone(e.incidents) {
 		switch {
+		case inc.Ended.IsZero() && inc.Verdict == Cancelled: // just before a kill
+			e.callOff(inc)
 		case inc.Ended.IsZero():
 			if e.over(inc) {
 				e.finish(inc)
@@ -460,11 +472,9 @@ func (e *Engine) hold() time.Duration { return cmp.Or(e.setup.Hold, usualHold) }
 
 // finish ends an incident or test; readings are recorded for a while longer.
 func (e *Engine) finish(inc *incident) {
-	if !inc.Due.IsZero() {
-		e.tests.done[inc.Plan] = maxTime(e.tests.done[inc.Plan], inc.Due)
-	}
 	e.end(inc.own, inc.well)
 	inc.Ended = inc.own.event.Ended
+	e.tests.count(&inc.Record)
 	inc.full = maxTime(inc.full, inc.well.Add(fullAfter))
 	e.keepMeta(inc)
 	e.keeper.judge(inc)
@@ -539,11 +549,13 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 		if !ev.Active() {
 			continue
 		}
-		h := &happening{event: *ev, since: ev.Began, severity: ev.Severity, meaning: meaningOf(ev)}
+		h := recall(ev)
 		e.active[keyOf(ev)], e.byID[ev.ID] = h, h
 	}
 	for _, m := range metas {
-		if r := written[m.ID]; !m.Watched.IsZero() && (r == nil || !r.Watched.IsZero()) {
+		r := written[m.ID]
+		gone := r == nil && m.Verdict != Cancelled // to make room; what is cancelled at once may have had no time to be written
+		if !m.Watched.IsZero() && (gone || r != nil && !r.Watched.IsZero()) {
 			continue
 		}
 		inc := &incident{meta: *m, own: e.byID[m.ID], well: m.Began}
@@ -570,7 +582,7 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 				if h.meaning.rank > 0 {
 					inc.holding++
 				}
-			case meaningOf(ev).rank > 0:
+			case recall(ev).meaning.rank > 0:
 				inc.calmed(ev.Ended)
 			}
 		}
@@ -579,9 +591,7 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 			continue // its event is lost to a damaged line, and so is it
 		}
 		if !inc.Ended.IsZero() { // whether it has its figures, and a test its verdict, is in no line
-			if !inc.Due.IsZero() {
-				e.tests.done[inc.Plan] = maxTime(e.tests.done[inc.Plan], inc.Due)
-			}
+			e.tests.count(&inc.Record)
 			e.keeper.judge(inc)
 		}
 		if inc.Watched.IsZero() {
@@ -595,19 +605,31 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 	}
 }
 
-// meaningOf returns the meaning of an event that an earlier run made.
-func meaningOf(ev *agent.Event) meaning {
+// recall returns what an event is that is over, or that an earlier run made. One
+// that is Info for the sake of a test is as severe as its rule has it.
+func recall(ev *agent.Event) *happening {
+	h := &happening{event: *ev, since: ev.Began, severity: ev.Severity}
+	var severity agent.Severity
+	if h.meaning, severity = meaningOf(ev); h.meaning.expected && ev.Parent != "" && ev.Severity == agent.Info {
+		h.severity = severity
+	}
+	return h
+}
+
+// meaningOf returns the meaning and the severity that the rules give an event;
+// a limit's is its own.
+func meaningOf(ev *agent.Event) (meaning, agent.Severity) {
 	if ev.Kind == "state" || ev.Kind == "alarm" {
 		for i := range states {
 			if r := &states[i]; r.metric == ev.Metric && (r.class == "*" || r.class == ev.Class) && slices.Contains(r.words, ev.State) {
-				return r.meaning
+				return r.meaning, r.severity
 			}
 		}
 	}
 	switch ev.Kind {
 	case "state":
 		if ev.Metric == "power_redundancy" {
-			return asExpected
+			return asExpected, agent.Warning
 		}
 	case "alarm":
 		if strings.HasPrefix(ev.Metric, "x_") {
@@ -615,15 +637,15 @@ func meaningOf(ev *agent.Event) meaning {
 			if g, ok := grades[ev.State]; ok {
 				rule = rule.graded(ev.State, g)
 			}
-			return rule.meaning
+			return rule.meaning, rule.severity
 		}
 	case "absence":
 		if ev.Metric == "up" {
-			return meaning{domain: silence}
+			return meaning{domain: silence}, ev.Severity
 		}
-		return meaning{}
+		return meaning{}, ev.Severity
 	case "incident", "test":
-		return meaning{}
+		return meaning{}, ev.Severity
 	}
-	return meaning{domain: domainOf(ev.Class)}
+	return meaning{domain: domainOf(ev.Class)}, ev.Severity
 }

@@ -194,9 +194,7 @@ func (e *Engine) openJournal() error {
 	e.resume(metas, written)
 	for _, r := range records {
 		e.tests.went(r)
-		if r.Plan != "" && !r.Ended.IsZero() {
-			e.tests.done[r.Plan] = maxTime(e.tests.done[r.Plan], r.Due)
-		}
+		e.tests.count(r)
 	}
 	if len(names) > 0 {
 		newest := names[len(names)-1]

@@ -176,7 +176,7 @@ func (k *keeper) conclude(inc *incident) {
 		e.options.Log.Error("readings of an incident are not recorded", "incident", r.ID, "err", err)
 	}
 	r.measure()
-	if r.Kind == "test" {
+	if r.Kind == "test" && r.Verdict != Cancelled {
 		r.judge(inc.Spec)
 	}
 	r.Series = nil

@@ -24,9 +24,10 @@ type Verdict string
 // The verdicts. An incident has none.
 const (
 	NoVerdict Verdict = ""
-	Passed    Verdict = "passed" // every criterion was met
-	Failed    Verdict = "failed" // it ended early or missed a criterion
-	Missed    Verdict = "missed" // it was planned and did not happen
+	Passed    Verdict = "passed"    // every criterion was met
+	Failed    Verdict = "failed"    // it ended early or missed a criterion
+	Missed    Verdict = "missed"    // it was planned and did not happen
+	Cancelled Verdict = "cancelled" // somebody said that it is none
 )
 
 // A Record is all that is kept of an incident or a test run: what happened, in
@@ -49,11 +50,16 @@ type Record struct {
 	// longer than an outage lasts. Zero while they still are.
 	Watched time.Time `json:"watched,omitzero"`
 
-	Plan     string      `json:"plan,omitempty"`        // id of the planned test that it is
-	Due      time.Time   `json:"due,omitzero"`          // when the plan wanted it
-	Declared string      `json:"declared_by,omitempty"` // how a test was known: schedule, controller, or the name of who declared it
-	Verdict  Verdict     `json:"verdict,omitempty"`
-	Criteria []Criterion `json:"criteria,omitempty"`
+	Plan     string    `json:"plan,omitempty"`        // id of the planned test that it is
+	Due      time.Time `json:"due,omitzero"`          // when the plan wanted it
+	Declared string    `json:"declared_by,omitempty"` // how a test was known: schedule, controller, or the name of who declared it
+	Verdict  Verdict   `json:"verdict,omitempty"`
+	// Cancelled is when, by whom and why a test was called off, with the text ""
+	// where nobody said why; Became is the ID of the incident that what happened
+	// meanwhile is, "" where none did.
+	Cancelled *agent.Note `json:"cancelled,omitempty"`
+	Became    string      `json:"became,omitempty"`
+	Criteria  []Criterion `json:"criteria,omitempty"`
 
 	Figures     []Figure      `json:"figures,omitempty"`
 	NotObserved []NotObserved `json:"not_observed,omitempty"`

@@ -131,6 +131,16 @@ func newRecorder(dir, id string, began time.Time) *recorder {
 	return r
 }
 
+// name gives what it writes the name of another record.
+func (r *recorder) name(dir, id string) {
+	if r.f == nil {
+		return
+	}
+	if err := os.Rename(r.f.Name(), filepath.Join(dir, id+readingsSuffix)); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
 // past records what is held of a device.
 func (r *recorder) past(d *device) {
 	first, end := d.ring.held()

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -154,6 +155,14 @@ func (s *schedule) plan(id string) *Plan {
 		}
 	}
 	return nil
+}
+
+// count takes it that a plan was kept by a record, or missed: but not by what is
+// no test after all.
+func (s *schedule) count(r *Record) {
+	if r.Plan != "" && !r.Due.IsZero() && !r.Ended.IsZero() && r.Verdict != Cancelled {
+		s.done[r.Plan] = maxTime(s.done[r.Plan], r.Due)
+	}
 }
 
 // upcoming returns the first window that ends after t and for which the plan was
@@ -313,7 +322,7 @@ func (e *Engine) StartTest(plan, name, by string) (id string, err error) {
 				inc.Title.EN, inc.Began.Local().Format(time.TimeOnly), inc.ID)
 		}
 	}
-	inc := &incident{meta: meta{Record: Record{Domain: power, Began: e.now}, Open: true}}
+	inc := &incident{meta: meta{Record: Record{Kind: "test", Domain: power, Began: e.now}, Open: true}}
 	p := &Plan{Name: strings.TrimSpace(name)}
 	if plan != "" {
 		if p = e.tests.plan(plan); p == nil {
@@ -324,7 +333,7 @@ func (e *Engine) StartTest(plan, name, by string) (id string, err error) {
 		return "", errors.New("say which test begins: the id of a planned one, or a name")
 	}
 	inc.plan(p, e.tests.due(p, inc.Began), person(by))
-	e.openRecord(inc, "test", agent.Info)
+	e.openRecord(inc, agent.Info)
 	return inc.ID, nil
 }
 
@@ -367,6 +376,120 @@ func (e *Engine) EndTest(by string) (id string, err error) {
 		}
 	}
 	return "", fmt.Errorf("a test that somebody declared: %w", ErrNotFound)
+}
+
+// CancelTest says that the test under way with that ID, or of the plan with that
+// id, is none: it was declared by mistake, was called off, or was taken for the
+// one that is due. Where id is "" the one under way is meant. It counts as
+// neither made nor missed, its plan is still due, and what happened meanwhile is
+// what it would have been without it.
+func (e *Engine) CancelTest(id, by, why string) (string, error) {
+	e.mu.Lock()
+	defer e.deliver()
+	defer e.mu.Unlock()
+	if !e.begun {
+		return "", errNoTime
+	}
+	var meant []*incident
+	var names []string
+	for _, inc := range e.incidents {
+		if inc.Kind == "test" && inc.Ended.IsZero() && (id == "" || id == inc.ID || id == inc.Plan) {
+			meant, names = append(meant, inc), append(names, fmt.Sprintf("%s (%s)", inc.Title.EN, inc.ID))
+		}
+	}
+	at, known := e.find(id)
+	switch {
+	case len(meant) > 1:
+		return "", fmt.Errorf("say which test is cancelled by its ID: %s", strings.Join(names, ", "))
+	case len(meant) == 1 && meant[0].Declared == byController:
+		return "", fmt.Errorf("%s is what the controller says that it does; the test ends when that ends it", names[0])
+	case len(meant) == 1:
+	case id == "":
+		return "", fmt.Errorf("a test under way: %w", ErrNotFound)
+	case known && e.events[at].Kind == "incident":
+		return "", fmt.Errorf("%s is an incident; only a test can be cancelled", id)
+	case known && e.events[at].Kind == "test":
+		return "", fmt.Errorf("%s has ended, and only a test under way can be cancelled; note something about it by its ID", id)
+	default:
+		return "", fmt.Errorf("test %s under way: %w", id, ErrNotFound)
+	}
+	inc := meant[0]
+	inc.Verdict, inc.Cancelled = Cancelled, &agent.Note{Time: e.now.Add(inc.recorder.ahead), By: person(by), Text: strings.TrimSpace(why)}
+	e.keepMeta(inc)
+	e.callOff(inc)
+	return inc.ID, nil
+}
+
+// callOff ends a test that is none. What happened meanwhile, as far as it is of
+// one cause, is an incident, which takes over what was recorded.
+func (e *Engine) callOff(inc *incident) {
+	var parts []*happening
+	var took *incident
+	for _, ev := range e.events {
+		if ev.Parent != inc.ID {
+			continue
+		}
+		h := e.byID[ev.ID]
+		if h == nil { // it is over
+			h = recall(ev)
+			h.since = inc.told(*ev).Began.Add(-inc.recorder.ahead)
+		}
+		h.incident, h.event.Parent = nil, ""
+		switch {
+		case h.meaning.rank == running.rank:
+			h.meaning = asExpected
+		case h.meaning.rank == boardDead.rank && h.meaning.expected && e.graph.metersMains(h.event.Device): // which is not known before polls
+			h.meaning = mainsLost
+		}
+		parts = append(parts, h)
+	}
+	for i, h := range parts {
+		if h.incident != nil {
+			continue // that began with one before
+		}
+		if h.meaning.rank > 0 && e.incidentFor(h) == nil {
+			cause := h
+			for _, other := range parts[i:] {
+				m := other.meaning
+				if m.rank > 0 && m.rank < cause.meaning.rank && m.domain == h.meaning.domain && other.since.Sub(h.since) <= together {
+					cause = other
+				}
+			}
+			to := newIncident(cause)
+			to.Began, to.Notes = h.since, inc.remembered()
+			if took == nil && len(inc.settings) == 0 {
+				took, to.recorder, to.Devices, to.Charges = to, inc.recorder, inc.Devices, inc.Charges
+			}
+			e.openRecord(to, cause.severity)
+			inc.Became = cmp.Or(inc.Became, to.ID)
+			e.join(to, cause)
+			e.update(cause)
+			if h.incident != nil {
+				continue
+			}
+		}
+		if to := e.incidentFor(h); to != nil {
+			e.join(to, h)
+		}
+		e.update(h)
+	}
+	if took != nil {
+		inc.recorder = &recorder{}
+	}
+	inc.Open = false
+	inc.own.event.Text = inc.verdictText()
+	e.end(inc.own, e.now)
+	inc.Ended = inc.own.event.Ended
+	e.unwatch(inc)
+	e.tests.next = time.Time{} // its plan may be missed already
+}
+
+// remembered returns what was noted of a test, for the incident that it is.
+func (inc *incident) remembered() []agent.Note {
+	note := *inc.Cancelled
+	note.Text = strings.TrimSuffix(fmt.Sprintf("This was taken for the test \"%s\" (%s), which was cancelled. (Do zrušení bylo vedeno jako zkouška.) %s",
+		inc.Title.EN, inc.ID, note.Text), " ")
+	return append(slices.Clone(inc.Notes), note)
 }
 
 // NoteTest adds what somebody says: to the incident or test with that ID, or to

@@ -1,6 +1,11 @@
 package events
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -333,5 +338,297 @@ func TestMainsFailInWindow(t *testing.T) {
 	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
 	if all := p.e.Active(); slices.ContainsFunc(all, func(e agent.Event) bool { return e.Severity != agent.Alarm }) || len(all) != 3 {
 		t.Errorf("%v", p.lines())
+	}
+}
+
+// blackout is a plant whose blackout test is due.
+func blackout(t *testing.T, dir string) *plant {
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) {
+		plan := hourly("blackout", Blackout, "")
+		plan.Carry = 10 * time.Second
+		s.Tests = []Plan{plan}
+	})
+	p.at = -2 * time.Hour // so that the plan is known before it is due
+	p.well(1)
+	p.at = 0
+	p.well(1)
+	return p
+}
+
+// TestCancelled: a test that somebody cancels counts for nothing. Where nothing
+// happened meanwhile that is all; its plan is due as before, and missed when
+// that time is over.
+func TestCancelled(t *testing.T) {
+	dir := t.TempDir()
+	p := blackout(t, dir)
+	due := p.agenda()
+	if _, err := p.e.CancelTest("", "Jana", ""); !errors.Is(err, ErrNotFound) {
+		t.Errorf("none is under way: %v", err)
+	}
+	id, err := p.e.StartTest("blackout", "", "Jana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.well(10)
+	if _, err := p.e.NoteTest("", "Petr", "the wrong building", false); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.e.CancelTest("another", "Jana", ""); !errors.Is(err, ErrNotFound) {
+		t.Errorf("one that there is none of: %v", err)
+	}
+	if got, err := p.e.CancelTest("blackout", "Jana", " called off "); err != nil || got != id {
+		t.Fatalf("cancelled %s, %v", got, err)
+	}
+	p.wantAgenda("cancelled", due...)
+	if _, err := p.e.CancelTest(id, "Jana", ""); err == nil || !strings.Contains(err.Error(), "has ended, and only a test under way can be cancelled") {
+		t.Errorf("twice: %v", err)
+	}
+	p.well(70)
+	p.want("0..10 info Test blackout: cancelled by Jana")
+	if cs := p.e.Events(agent.EventQuery{})[0].Text.CS; cs != "Test blackout: zrušil(a) Jana" {
+		t.Errorf("in Czech: %s", cs)
+	}
+	want := []string{"test blackout cancelled Jana"}
+	if got := p.verdicts(dir); !slices.Equal(got, want) {
+		t.Errorf("records: %q", got)
+	}
+	r, err := Load(dir, id)
+	if err != nil || len(r.Notes) != 1 || len(r.Criteria) > 0 || r.Became != "" || r.Ended.Sub(r.Began) != 10*time.Second || r.Watched.IsZero() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if diff := cmp.Diff(&agent.Note{Time: r.Ended, By: "Jana", Text: "called off"}, r.Cancelled); diff != "" {
+		t.Errorf("why: (-want +got)\n%s", diff)
+	}
+	p.open(Options{Dir: dir})
+	p.well(1)
+	p.wantAgenda("cancelled, after a restart", due...)
+	// Declared again, it lasts until after the time that it was due: then it is missed at once.
+	p.at = 3590 * time.Second
+	if _, err := p.e.StartTest("blackout", "", "Jana"); err != nil {
+		t.Fatal(err)
+	}
+	p.well(20)
+	if _, err := p.e.CancelTest("", "Jana", ""); err != nil {
+		t.Fatal(err)
+	}
+	p.well(1)
+	if got := p.e.Active(); len(got) != 1 || got[0].Text.EN != "Test blackout was due and was not made" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestCancelledOutage: what happened while a test was under way that is none is
+// an incident from its beginning, which calls; declared or taken for the planned
+// one, while it lasts or afterwards, before and after a kill.
+func TestCancelledOutage(t *testing.T) {
+	for _, declared := range []bool{false, true} {
+		for _, over := range []bool{false, true} {
+			for _, kill := range []bool{false, true} {
+				t.Run(fmt.Sprintf("declared %v over %v kill %v", declared, over, kill), func(t *testing.T) {
+					dir := t.TempDir()
+					p := blackout(t, dir)
+					if declared {
+						if _, err := p.e.StartTest("blackout", "", "Jana"); err != nil {
+							t.Fatal(err)
+						}
+					}
+					due := p.agenda()
+					if declared {
+						due = due[1:]
+					}
+					p.well(1)
+					p.dead(2)
+					p.say("gen", "status=fault mode=auto")
+					p.dead(2)
+					from := 2
+					if over {
+						p.well(3)
+					}
+					if kill {
+						p.e.Flush() // this one is not really dead, and would write later
+						p.open(Options{Dir: dir})
+					}
+					p.told = nil
+					if kill && over {
+						p.well(1)
+					} else if kill {
+						p.dead(1)
+					}
+					id, err := p.e.CancelTest("", "Petr", "the transformer failed")
+					if err != nil {
+						t.Fatal(err)
+					}
+					p.wantAgenda("cancelled", due...)
+					p.well(70)
+					p.e.Flush()
+					for _, e := range p.e.Active() {
+						t.Errorf("lasts: %s", e.Text.EN)
+					}
+					all, err := List(dir)
+					if err != nil || len(all) != 2 {
+						t.Fatalf("%d records, %v", len(all), err)
+					}
+					test, inc := all[0], all[1]
+					if test.Kind != "test" {
+						test, inc = inc, test
+					}
+					if test.ID != id || test.Verdict != Cancelled || test.Became != inc.ID || len(test.Events) != 1 {
+						t.Errorf("the test: %+v", test)
+					}
+					if inc.Kind != "incident" || inc.Title.EN != "Mains failure" || inc.Severity != agent.Alarm || inc.Plan != "" || inc.Verdict != NoVerdict ||
+						inc.Began.Sub(p.start) != time.Duration(from)*time.Second || len(inc.Notes) != 1 || !strings.Contains(inc.Notes[0].Text, "the transformer failed") {
+						t.Errorf("the incident: %+v", inc)
+					}
+					severities := map[string]agent.Severity{}
+					for _, e := range inc.Events[1:] {
+						severities[e.Text.EN] = e.Severity
+					}
+					if diff := cmp.Diff(map[string]agent.Severity{"UPS is on battery": agent.Alarm, "Main switchboard has no voltage": agent.Alarm,
+						"Cooler has stopped": agent.Warning, "Generator has a fault": agent.Alarm}, severities); diff != "" {
+						t.Errorf("its parts: (-want +got)\n%s", diff)
+					}
+					lasted := 4.0
+					if kill && !over {
+						lasted++
+					}
+					if f := inc.figure(TimeOnBattery, "ups"); f == nil || f.Value != lasted {
+						t.Errorf("on battery: %+v, want %g s", f, lasted)
+					}
+					// Whoever is called is told once of each: of what was Info before, and that the test is over.
+					texts := map[string]int{}
+					for _, e := range p.told {
+						if e.Severity == agent.Alarm && (e.Parent == inc.ID || e.ID == inc.ID) && e.Active() {
+							texts[e.Text.EN]++
+						}
+					}
+					if !over && len(texts) != 4 {
+						t.Errorf("called for %v", texts)
+					}
+					p.open(Options{Dir: dir})
+					p.well(1)
+					p.wantAgenda("after another restart", due...)
+				})
+			}
+		}
+	}
+}
+
+// TestKilledWhileCancelling: killed after any line that a cancel writes, it is
+// carried out all the same: one incident, with all that happened.
+func TestKilledWhileCancelling(t *testing.T) {
+	dir := t.TempDir()
+	p := blackout(t, dir)
+	if _, err := p.e.StartTest("blackout", "", "Jana"); err != nil {
+		t.Fatal(err)
+	}
+	p.dead(3)
+	p.well(2) // one of the parts is over
+	p.dead(2)
+	journal := func(dir string) string {
+		names, err := journals(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, names[len(names)-1])
+	}
+	text := func() []byte {
+		text, err := os.ReadFile(journal(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := text()
+	id, err := p.e.CancelTest("", "Petr", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, end := text(), p.at
+	p.e.Flush()
+	kills := 0
+	for n := len(before); n < len(after); {
+		n += bytes.IndexByte(after[n:], '\n') + 1
+		kills++
+		killed := t.TempDir()
+		if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(journal(killed), after[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		records, err := List(killed)
+		if err != nil || len(records) != 2 {
+			t.Fatal(len(records), err)
+		}
+		for _, r := range records { // they had no time to be written
+			if err := os.Remove(filepath.Join(killed, r.ID+recordSuffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.at = end
+		p.open(Options{Dir: killed})
+		p.dead(2)
+		p.well(70)
+		p.e.Flush()
+		var lines []string
+		for _, line := range p.lines() {
+			when, what, _ := strings.Cut(line, " ")
+			if from, to, _ := strings.Cut(when, ".."); from != to { // or it was no incident of anything yet
+				lines = append(lines, what)
+			}
+		}
+		slices.Sort(lines)
+		const of = " < Mains failure: Main switchboard has no voltage"
+		want := []string{"alarm Main switchboard has no voltage" + of, "alarm Main switchboard has no voltage" + of, "alarm Mains failure: Main switchboard has no voltage",
+			"alarm UPS is on battery" + of, "alarm UPS is on battery" + of, "info Test blackout: cancelled by Petr", "warning Cooler has stopped" + of, "warning Cooler has stopped" + of}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Errorf("killed after line %d: (-want +got)\n%s", kills, diff)
+		}
+		if len(p.e.Active()) > 0 {
+			t.Errorf("killed after line %d: lasts: %v", kills, p.e.Active())
+		}
+		if r, err := Load(killed, id); err != nil || r.Verdict != Cancelled || r.Ended.IsZero() || len(r.Events) != 1 {
+			t.Errorf("killed after line %d: %+v, %v", kills, r, err)
+		}
+	}
+	if kills < 8 {
+		t.Errorf("%d lines", kills)
+	}
+}
+
+// TestCancelledOther: a run that was taken for the planned one is none when
+// somebody says so, and no incident; what a controller says that it tests is not
+// to be talked away, and no incident is.
+func TestCancelledOther(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen")} })
+	p.well(2)
+	for range 20 {
+		p.now("gen", "status=running mode=auto output_power=0")
+	}
+	if _, err := p.e.CancelTest("start", "Jana", "it was refuelled"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		p.now("gen", "status=running mode=auto output_power=0")
+	}
+	p.well(70)
+	p.want("2..42 info Generator was told to start", "2..21 info Test start: cancelled by Jana")
+	if got := p.verdicts(dir); !slices.Equal(got, []string{"test start cancelled schedule"}) {
+		t.Errorf("records: %q", got)
+	}
+	p.now("gen", "mode=test_on_load status=running output_power=50000")
+	if _, err := p.e.CancelTest("", "Jana", ""); err == nil || !strings.Contains(err.Error(), "is what the controller says that it does") {
+		t.Errorf("a controller's: %v", err)
+	}
+	p.well(70)
+	p.dead(1)
+	for _, e := range p.e.Active() {
+		if e.Kind != "incident" {
+			continue
+		}
+		if _, err := p.e.CancelTest(e.ID, "Jana", ""); err == nil || !strings.Contains(err.Error(), "is an incident; only a test can be cancelled") {
+			t.Errorf("an incident: %v", err)
+		}
 	}
 }

@@ -73,9 +73,13 @@ func (s *Story) document(t tongue) *document {
 	}
 	c.head()
 	c.section(agent.Words{EN: "What happened", CS: "Co se stalo"}, block{Text: t.say(s.Summary)})
-	if c.r.Verdict == events.Missed {
+	switch c.r.Verdict {
+	case events.Missed:
 		c.earlier()
 		c.conclusions()
+		return c.done()
+	case events.Cancelled: // there is nothing to be judged
+		c.notes()
 		return c.done()
 	}
 	timeline := c.timeline() // before the charts, which mark its rows
@@ -177,6 +181,17 @@ func (a *author) verdict(v events.Verdict) cell {
 		out.Mark = nothing
 	}
 	return out
+}
+
+// notes lists what people said.
+func (c *composer) notes() {
+	var list []string
+	for _, n := range c.r.Notes {
+		list = append(list, c.clockOf(n.Time)+" "+strings.TrimPrefix(n.By+": ", ": ")+n.Text)
+	}
+	if len(list) > 0 {
+		c.section(agent.Words{EN: "Notes", CS: "Poznámky"}, block{List: list})
+	}
 }
 
 // criteria holds what the test showed against what it had to show.

@@ -494,10 +494,9 @@ func (m *Month) summary(t tongue) string {
 		say(agent.Words{EN: "The reserve was missing for %s.", CS: "Záloha chyběla %s."}, t.duration(lost))
 	}
 	say(agent.Words{EN: "Incidents: %s.", CS: "Počet mimořádných událostí: %s."}, t.number(float64(len(m.Incidents)), 0))
-	if len(m.Tests) > 0 {
-		n := m.verdicts()
+	if n := m.verdicts(); len(m.Tests) > n[events.Cancelled] {
 		say(agent.Words{EN: "Tests: %s, of which passed %s, failed %s, did not happen %s.", CS: "Počet zkoušek: %s, z toho vyhovělo %s, nevyhovělo %s, nekonalo se %s."},
-			t.number(float64(len(m.Tests)), 0), t.number(float64(n[events.Passed]), 0), t.number(float64(n[events.Failed]), 0), t.number(float64(n[events.Missed]), 0))
+			t.number(float64(len(m.Tests)-n[events.Cancelled]), 0), t.number(float64(n[events.Passed]), 0), t.number(float64(n[events.Failed]), 0), t.number(float64(n[events.Missed]), 0))
 	}
 	if e := m.Energy; e.Mains.Seconds > 0 {
 		say(agent.Words{EN: "Energy taken from the mains: %s.", CS: "Energie odebraná ze sítě: %s."}, t.quantity(e.Mains.Wh, "Wh"))

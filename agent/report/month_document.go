@@ -207,7 +207,9 @@ func (c *monthWriter) tests() {
 	for _, r := range c.m.Tests {
 		due, began, lasted := "–", "–", "–"
 		if !r.Due.IsZero() {
-			planned++
+			if r.Verdict != events.Cancelled {
+				planned++
+			}
 			due = c.moment(r.Due)
 		}
 		if r.Verdict != events.Missed {
@@ -218,10 +220,14 @@ func (c *monthWriter) tests() {
 		}
 		tab.Rows = append(tab.Rows, append(text(due, began, lasted, c.say(r.Title)), c.verdict(r.Verdict), cell{Text: r.ID}))
 	}
-	c.section(title, block{Text: c.say(agent.Words{EN: "Planned: %s. Done: %s, of which passed: %s. Planned and not done: %s.",
+	count := c.say(agent.Words{EN: "Planned: %s. Done: %s, of which passed: %s. Planned and not done: %s.",
 		CS: "Plánováno: %s. Provedeno: %s, z toho vyhovělo: %s. Plánováno a neprovedeno: %s."},
-		c.number(float64(planned), 0), c.number(float64(len(c.m.Tests)-n[events.Missed]), 0), c.number(float64(n[events.Passed]), 0),
-		c.number(float64(n[events.Missed]), 0))}, block{Table: tab})
+		c.number(float64(planned), 0), c.number(float64(len(c.m.Tests)-n[events.Missed]-n[events.Cancelled]), 0), c.number(float64(n[events.Passed]), 0),
+		c.number(float64(n[events.Missed]), 0))
+	if off := n[events.Cancelled]; off > 0 {
+		count += " " + c.say(agent.Words{EN: "Cancelled: %s.", CS: "Zrušeno: %s."}, c.number(float64(off), 0))
+	}
+	c.section(title, block{Text: count}, block{Table: tab})
 }
 
 // energy is what was taken, and where it went.

@@ -277,6 +277,7 @@ var verdicts = map[events.Verdict]agent.Words{
 	events.Passed:    {EN: "passed", CS: "vyhověla"},
 	events.Failed:    {EN: "failed", CS: "nevyhověla"},
 	events.Missed:    {EN: "did not happen", CS: "nekonala se"},
+	events.Cancelled: {EN: "cancelled", CS: "zrušena"},
 }
 
 // Words that several tables have.

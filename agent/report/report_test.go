@@ -616,3 +616,52 @@ func TestAnyChart(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelled: a test that was called off says by whom, why and what became of
+// it, is compared with nothing, and counts in no month as planned or done.
+func TestCancelled(t *testing.T) {
+	test := monthly(t)
+	off := &events.Record{ID: "20261126-090000-k3001", Site: test.Site, Kind: "test", Domain: "power", Title: test.Title, Plan: test.Plan, Due: test.Due,
+		Began: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC), Verdict: events.Cancelled, Declared: "Petr", Became: "20261126-090500-k3001",
+		Notes: []agent.Note{{Time: time.Date(2026, 11, 26, 8, 3, 0, 0, time.UTC), By: "Petr", Text: "the key is missing"}}}
+	off.Ended = off.Began.Add(10 * time.Minute)
+	off.Watched, off.Cancelled = off.Ended, &agent.Note{Time: off.Ended, By: "Jana", Text: "the wrong building."}
+	for lang, want := range map[string][]string{
+		"en": {"cancelled**", "was cancelled by Jana at 09:10:00: it is no test. The reason: the wrong building. What happened meanwhile is the incident 20261126-090500-k3001.",
+			"09:03:00 Petr: the key is missing", "declared by Petr"},
+		"cs": {"zrušena**", "dne 26. listopadu 2026): zrušil(a) Jana v 09:10:00, zkouškou není. Důvod: the wrong building. Co se mezitím stalo, je mimořádná událost 20261126-090500-k3001."},
+	} {
+		r := OfRecord(off, []*events.Record{test}, lang, afternoon)
+		sound(t, write(t, r, "html"))
+		text := strings.ReplaceAll(write(t, r, "md"), nbsp, " ")
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q is not in\n%s", lang, part, text)
+			}
+		}
+		if strings.Contains(text, "riteri") || strings.Contains(text, "ritéri") {
+			t.Errorf("%s: criteria in\n%s", lang, text)
+		}
+	}
+	if s := newStory(test, []*events.Record{off}, afternoon); len(s.Earlier) > 0 {
+		t.Errorf("compared with %+v", s.Earlier)
+	}
+	var said [2]string
+	for i, all := range [][]*events.Record{{test}, {off, test}} {
+		m, err := newMonth(2026, 11, nil, all, december)
+		if err != nil || len(m.Tests) != i+1 {
+			t.Fatalf("%d tests, %v", len(m.Tests), err)
+		}
+		said[i] = m.Summary.EN
+	}
+	if said[0] != said[1] {
+		t.Errorf("with it the month is %q", said[1])
+	}
+	r, err := OfMonth(2026, 11, nil, []*events.Record{off, test}, "en", december)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := write(t, r, "md"); !strings.Contains(text, "Planned: 1. Done: 1, of which passed: 1. Planned and not done: 0. Cancelled: 1.") {
+		t.Errorf("the month:\n%s", text)
+	}
+}

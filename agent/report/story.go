@@ -71,7 +71,7 @@ func newStory(r *events.Record, all []*events.Record, now time.Time) *Story {
 	bare.Series = nil
 	s := &Story{Made: now, Record: &bare, series: r.Series}
 	for _, e := range all {
-		if e.ID == r.ID || !alike(e, r) || !e.Began.Before(r.Began) {
+		if e.ID == r.ID || !alike(e, r) || !e.Began.Before(r.Began) || e.Verdict == events.Cancelled {
 			continue
 		}
 		s.Earlier = append(s.Earlier, earlier(e))

@@ -21,6 +21,19 @@ func (s *Story) summary(t tongue) string {
 			t.say(r.Title), t.longDate(when), t.clock(when))
 		return strings.Join(out, " ")
 	}
+	if off := r.Cancelled; off != nil {
+		add(agent.Words{EN: "%s, under way since %s on %s, was cancelled by %s at %s: it is no test.", CS: "%s (od %s dne %s): zrušil(a) %s v %s, zkouškou není."},
+			t.say(r.Title), t.clock(r.Began), t.longDate(r.Began), off.By, t.clock(off.Time))
+		if why := strings.TrimSuffix(off.Text, "."); why != "" {
+			add(agent.Words{EN: "The reason: %s.", CS: "Důvod: %s."}, why)
+		}
+		if r.Became != "" {
+			add(agent.Words{EN: "What happened meanwhile is the incident %s.", CS: "Co se mezitím stalo, je mimořádná událost %s."}, r.Became)
+		} else {
+			add(agent.Words{EN: "There was no incident meanwhile.", CS: "Mezitím nedošlo k žádné mimořádné události."})
+		}
+		return strings.Join(out, " ")
+	}
 	if cause := strings.TrimSuffix(t.say(r.Cause), "."); cause != "" {
 		add(agent.Words{EN: "%s on %s at %s: %s.", CS: "%s dne %s v %s: %s."}, t.say(r.Title), t.longDate(r.Began), t.clock(r.Began), cause)
 	} else {

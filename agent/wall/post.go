@@ -9,11 +9,12 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // What people say to the agent: that they look at an event, and that a test
-// begins, ends, or went so and so. It changes what the agent keeps, and no
+// begins, ends, is called off, or went so and so. It changes what the agent keeps, and no
 // device. Who may look may say it; but a page of another site that somebody
 // has open in his browser may not:
 //
@@ -25,10 +26,10 @@ import (
 
 // A TestNote is what somebody says of a test.
 type TestNote struct {
-	Action string `json:"action"`         // start, end or note
-	Test   string `json:"test,omitempty"` // id of a planned one; or, for a note, the ID of a record
+	Action string `json:"action"`         // start, end, cancel or note
+	Test   string `json:"test,omitempty"` // id of a planned one; or, for a note or a cancel, the ID of a record
 	Name   string `json:"name,omitempty"` // of one that is not planned
-	Text   string `json:"text,omitempty"` // the note
+	Text   string `json:"text,omitempty"` // the note, or why it is cancelled
 	Failed bool   `json:"failed,omitempty"`
 	By     string `json:"by,omitempty"`
 }
@@ -124,8 +125,8 @@ func (s *Server) test(w http.ResponseWriter, r *http.Request, text []byte) {
 	switch {
 	case s.options.Test == nil:
 		refuse(w, http.StatusNotFound, "this agent keeps no tests")
-	case in.Action != "start" && in.Action != "end" && in.Action != "note":
-		refuse(w, http.StatusBadRequest, "action is %q; it can be start, end or note", in.Action)
+	case !slices.Contains([]string{"start", "end", "cancel", "note"}, in.Action):
+		refuse(w, http.StatusBadRequest, "action is %q; it can be start, end, cancel or note", in.Action)
 	default:
 		id, err := s.options.Test(in)
 		settle(w, map[string]string{"id": id}, err)

@@ -85,7 +85,7 @@ func TestTestsOverHTTP(t *testing.T) {
 	if code, text := post(t, s, "/api/v1/tests", `{"action": "start", "name": "busy"}`, nil); code != 409 || !strings.Contains(text, "another is under way") {
 		t.Errorf("%d %s", code, text)
 	}
-	if code, text := post(t, s, "/api/v1/tests", `{"action": "begin"}`, nil); code != 400 || !strings.Contains(text, "it can be start, end or note") {
+	if code, text := post(t, s, "/api/v1/tests", `{"action": "begin"}`, nil); code != 400 || !strings.Contains(text, "it can be start, end, cancel or note") {
 		t.Errorf("%d %s", code, text)
 	}
 }

@@ -251,9 +251,10 @@ func (cmd *ackCmd) Run(ctx context.Context, c *console) error {
 }
 
 type testCmd struct {
-	Start testStartCmd `cmd:"" help:"Say that a test begins, before the supply is cut."`
-	End   testEndCmd   `cmd:"" help:"Say that the test has ended. It ends when all is well again."`
-	Note  testNoteCmd  `cmd:"" help:"Note something about a test or an incident; or that a manual test was made."`
+	Start  testStartCmd  `cmd:"" help:"Say that a test begins, before the supply is cut."`
+	End    testEndCmd    `cmd:"" help:"Say that the test has ended. It ends when all is well again."`
+	Cancel testCancelCmd `cmd:"" help:"Say that the test is none: declared by mistake, called off, or an outage that was taken for the planned one."`
+	Note   testNoteCmd   `cmd:"" help:"Note something about a test or an incident; or that a manual test was made."`
 }
 
 // A speaker is who says something.
@@ -294,6 +295,21 @@ func (cmd *testEndCmd) Run(ctx context.Context, c *console) error {
 	id, err := cmd.say(ctx, wall.TestNote{Action: "end"})
 	if err == nil {
 		fmt.Fprintf(c.out, "the test %s ends when all is well; plantroom report test %[1]s then tells of it\n", id)
+	}
+	return err
+}
+
+type testCancelCmd struct {
+	ID   string `arg:"" optional:"" help:"The test, as plantroom events shows it, or the id of a planned one. Without it the one under way is meant."`
+	Note string `help:"Why." placeholder:"TEXT"`
+	speaker
+}
+
+// Run declares that a test is none.
+func (cmd *testCancelCmd) Run(ctx context.Context, c *console) error {
+	id, err := cmd.say(ctx, wall.TestNote{Action: "cancel", Test: cmd.ID, Text: cmd.Note})
+	if err == nil {
+		fmt.Fprintf(c.out, "the test %s is cancelled; what failed meanwhile is an incident of its own, see plantroom events\n", id)
 	}
 	return err
 }

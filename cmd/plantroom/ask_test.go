@@ -21,7 +21,7 @@ import (
 // TestKillInAnIncident kills the agent, -9, while the mains are off. The one
 // that is started after it goes on with the same incident, which somebody has
 // acknowledged, and ends it; its record tells of the whole. Then tests are
-// declared and noted, by the commands that people type.
+// declared, noted and cancelled, by the commands that people type.
 func TestKillInAnIncident(t *testing.T) {
 	profiles := map[string]string{
 		"board": "profile: board\nclass: switchboard\nmodbus: {points: [{metric: voltage, holding: 1, scale: 0.1, channel: L1}]}\n",
@@ -163,6 +163,59 @@ func TestKillInAnIncident(t *testing.T) {
 		code := run(t.Context(), []string{"report", "list", "--config", path}, out, out)
 		return code == 0 && strings.Contains(out.String(), "Blackout by hand") && strings.Contains(out.String(), "failed")
 	})
+
+	// One is declared by mistake, and one just before the mains really fail; the agent is killed in that.
+	began := func(args ...string) (id string) {
+		t.Helper()
+		out, code := typed(append([]string{"test", "start", "--by", "Jana"}, args...)...)
+		if fields := strings.Fields(out); code == 0 && len(fields) > 2 {
+			return fields[2]
+		}
+		t.Fatalf("test start: exit %d: %s", code, out)
+		return ""
+	}
+	id = began("--name", "By mistake")
+	if out, code := typed("test", "cancel", "--by", "Jana", "--note", "the wrong building"); code != 0 || !strings.HasPrefix(out, "the test "+id+" is cancelled") {
+		t.Errorf("test cancel: exit %d: %s", code, out)
+	}
+	listed(`info .* By mistake: cancelled by Jana  ` + id + `\n`)
+	if out, code := typed("test", "cancel"); code != 1 || out != "a test under way: there is none\n" {
+		t.Errorf("test cancel of none: exit %d: %s", code, out)
+	}
+	id = began("--name", "Blackout that never was")
+	mains(0, "on_battery")
+	for _, what := range []string{"ups-1 is on battery", "board-1 has no voltage"} {
+		listed(`info +lasts +`+what, "--active")
+	}
+	agent.Process.Kill()
+	agent.Wait()
+	agent = start()
+	listed(`info +lasts +Blackout that never was`, "--active")
+	peer.Until(t, "the test is cancelled", func() bool { // when it has polled
+		_, code := typed("test", "cancel", id, "--by", "Petr", "--note", "the transformer failed")
+		return code == 0
+	})
+	text = listed(`(?s)alarm +lasts +Mains failure: board-1 has no voltage  (\S+)\n.* alarm +lasts +ups-1 is on battery`, "--active")
+	became := regexp.MustCompile(`Mains failure: .*  (\S+)\n`).FindStringSubmatch(text)[1]
+	mains(230, "online")
+	listed(`^$`, "--active", "--severity", "alarm")
+	peer.Until(t, "the record of what it was", func() bool {
+		record, err = events.Load(filepath.Join(dir, "state", "events"), became)
+		return err == nil && !record.Ended.IsZero() && len(record.Figures) > 0
+	})
+	if record.Kind != "incident" || len(record.Notes) != 1 || !strings.Contains(record.Notes[0].Text, id) || !strings.HasSuffix(record.Notes[0].Text, "the transformer failed") {
+		t.Errorf("the incident: %+v", record)
+	}
+	for _, ask := range []struct{ want, args string }{
+		{"cancelled +By mistake\n", "list"}, {"cancelled +Blackout that never was\n", "list"},
+		{"What happened meanwhile is the incident " + became, "test " + id + " --format md"},
+		{"Cancelled: 2\\.", "month " + time.Now().Format("2006-01") + " --format md"},
+	} {
+		out := &bytes.Buffer{}
+		if code := run(t.Context(), append(append([]string{"report"}, strings.Fields(ask.args)...), "--config", path), out, out); code != 0 || !regexp.MustCompile(ask.want).MatchString(out.String()) {
+			t.Errorf("report %s: exit %d: %s", ask.args, code, out)
+		}
+	}
 	if err := agent.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

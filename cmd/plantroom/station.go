@@ -336,6 +336,8 @@ func (s *station) testNote(n wall.TestNote) (id string, err error) {
 		return s.events.StartTest(n.Test, n.Name, n.By)
 	case "end":
 		return s.events.EndTest(n.By)
+	case "cancel":
+		return s.events.CancelTest(n.Test, n.By, n.Text)
 	}
 	return s.events.NoteTest(n.Test, n.By, n.Text, n.Failed)
 }
