@@ -420,7 +420,7 @@ func (e *Engine) observe(key eventKey, h *happening) {
 	switch {
 	case d == nil || !h.lull.IsZero() || d.silent == nil && !d.silentSince.IsZero(): // a packet may have been lost
 		return
-	case d.silent != nil || !d.leavesOut(key):
+	case d.silent != nil || !d.leavesOut(key, e.active[eventKey{"absence", key.device, key.metric, key.channel}] != nil):
 		h.unseen = time.Time{}
 		return
 	}

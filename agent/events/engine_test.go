@@ -1471,16 +1471,29 @@ func TestNoLongerObserved(t *testing.T) {
 	})
 	t.Run("a sensor", func(t *testing.T) { // whose absence is told as long as it lasts
 		p, hours := begin(t)
-		p.now("sensor", "water_leak=wet")
-		hours(30, "sensor", "temperature=20")
-		var got []string
-		for _, ev := range p.e.Active() {
-			if ev.Device == "sensor" {
-				got = append(got, ev.Text.EN)
+		want := func(lines ...string) {
+			t.Helper()
+			var got []string
+			for _, ev := range p.e.Active() {
+				if ev.Device == "sensor" {
+					got = append(got, ev.Text.EN)
+				}
+			}
+			if !slices.Equal(got, lines) {
+				t.Errorf("%q, want %q", got, lines)
 			}
 		}
-		if !slices.Equal(got, []string{"Sensor: water where none should be", "Sensor does not give its water leak any more"}) {
-			t.Errorf("%q", got)
-		}
+		const wet, missing = "Sensor: water where none should be", "Sensor does not give its water leak any more"
+		p.now("sensor", "water_leak=wet")
+		hours(3, "sensor", "temperature=20")
+		want(wet, missing)
+		p.open(p.e.options)
+		hours(3, "sensor", "temperature=20")
+		want(wet, missing)
+		p.now("sensor", "water_leak=wet")
+		want(wet)
+		p.open(p.e.options) // it was taken away meanwhile
+		hours(3, "sensor", "temperature=20")
+		want()
 	})
 }

@@ -726,8 +726,8 @@ func (e *Engine) absent(d *device, at time.Time) {
 
 // leavesOut reports whether a device that answers says nothing of what an event is
 // about, and nobody is told that it does not: that it cannot give a value, or has a
-// sensor no more, is an event of its own.
-func (d *device) leavesOut(key eventKey) bool {
+// sensor no more, is an event of its own. Told is whether there is one.
+func (d *device) leavesOut(key eventKey, told bool) bool {
 	c := d.alarms
 	if key.metric != "alarms_active" {
 		c = nil
@@ -742,7 +742,7 @@ func (d *device) leavesOut(key eventKey) bool {
 	case d.answered.IsZero():
 		return false
 	case c == nil: // it has not been read since the agent started
-		return d.Class != "climate"
+		return !told || d.Class != "climate"
 	case c.failed == d.polls || c.point.Metric.Class == "climate":
 		return false
 	case c.seen == d.polls:
