@@ -140,24 +140,30 @@ func (e *Engine) place(h *happening) {
 // patience returns until when an event is no incident of its own, and calls
 // nobody: what it follows from may just not have been polled yet. Provisional is
 // one that a test may bring with it, which is due, until it is known that it is
-// not the mains that have failed.
+// not a failure.
 func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
 	switch {
 	case h.meaning == coldStopped, h.meaning == running, h.meaning == asExpected:
 		return h.since.Add(mayFollow), false
-	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.mainsSeen(h.since):
-		if spec, _ := e.tests.of(h); spec != nil && spec.Kind == Blackout {
-			return h.since.Add(together), true
-		}
+	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.toldApart(h):
+		return h.since.Add(together), true
 	}
 	return time.Time{}, false
 }
 
-// mainsSeen reports whether each meter of the mains with a board behind it has
-// been read since a time.
-func (e *Engine) mainsSeen(since time.Time) bool {
+// toldApart reports whether all has been read since an event that would show
+// that it is none of a test that is due: each meter of the mains with a board
+// behind it or, where the mains are to stay, of any board, and where one UPS is
+// to test its battery, the others.
+func (e *Engine) toldApart(h *happening) bool {
+	spec, _ := e.tests.of(h)
+	if spec == nil || spec.Kind == Start {
+		return true
+	}
 	for _, d := range e.devices {
-		if d.supply != nil && d.supplied.Before(since) && e.graph.metersMains(d.ID) && e.graph.feedsBoard(d.ID) {
+		switch {
+		case d.supply != nil && d.supplied.Before(h.since) && (spec.Kind != Blackout || e.graph.metersMains(d.ID) && e.graph.feedsBoard(d.ID)),
+			d.Class == "ups" && d.answered.Before(h.since) && spec.Kind == SelfTest:
 			return false
 		}
 	}
@@ -174,7 +180,7 @@ func (e *Engine) settle() {
 			continue
 		case !h.event.Active() && !h.provisional:
 			continue // what was over so soon was nothing
-		case e.now.Before(h.until) && !(h.provisional && (e.mainsSeen(h.since) || !h.event.Active())):
+		case e.now.Before(h.until) && !(h.provisional && (e.toldApart(h) || !h.event.Active())):
 			e.waiting = append(e.waiting, h)
 			continue
 		}

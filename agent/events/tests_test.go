@@ -632,3 +632,31 @@ func TestCancelledOther(t *testing.T) {
 		}
 	}
 }
+
+// TestMainsFailInsteadOfSelfTest: where a UPS is to test its battery some day, and
+// a switch to go over, the mains that fail are no such test, whatever is polled
+// first; what is alone is one, a poll later.
+func TestMainsFailInsteadOfSelfTest(t *testing.T) {
+	plans := func(s *Setup) {
+		s.Tests = []Plan{{ID: "battery", Name: "Battery test", Kind: SelfTest, Device: "ups", Schedule: Schedule{Every: "quarter"}},
+			{ID: "switch", Name: "Switch test", Kind: Transfer, Device: "ats", Schedule: Schedule{Every: "month"}}}
+	}
+	p := newPlant(t, Options{}, plans)
+	p.well(2)
+	p.say("ups", "status=on_battery battery_charge=99")
+	p.say("ats", "selected_source=b preferred_source=a")
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+	p.want(
+		"2.. alarm UPS is on battery < Mains failure: Main switchboard has no voltage",
+		"2.. warning ATS has gone to its other source < Mains failure: Main switchboard has no voltage",
+		"2.. alarm Main switchboard has no voltage < Mains failure: Main switchboard has no voltage",
+		"2.. alarm Mains failure: Main switchboard has no voltage",
+	)
+	p = newPlant(t, Options{}, plans)
+	p.well(2)
+	p.now("ups", "status=on_battery battery_charge=99")
+	p.well(2)
+	if all := p.lines(); !strings.Contains(strings.Join(all, "\n"), "Battery test") {
+		t.Errorf("one UPS on battery for a second: %q", all)
+	}
+}
