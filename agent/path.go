@@ -54,7 +54,8 @@ type Path struct {
 	// those that carry the load; nil for unknown.
 	Runtime *float64 `json:"runtime_seconds,omitempty"`
 	// Redundant is false when something that ought to be in reserve for the load
-	// is not, or is not known to be; Missing then says what, in words.
+	// is not, or is not known to be; Missing then says what, in words, but of
+	// what was not asked yet.
 	Redundant bool       `json:"redundant"`
 	Missing   []Words    `json:"missing,omitempty"`
 	Severity  Severity   `json:"severity"` // of the worst that is the case

@@ -726,6 +726,8 @@ func TestPathKeepsOpen(t *testing.T) {
 		t.Errorf("it is told %d times that redundancy is lost, want 2", n)
 	}
 	p.well(99)
+	missing = nil // something was not asked yet
+	stands(agent.Generator, false)
 	stands(agent.Mains, true)
 	p.well(70)
 	p.want(

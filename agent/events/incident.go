@@ -522,8 +522,8 @@ func (e *Engine) stand(p agent.Path) {
 			inc.full = maxTime(inc.full, p.Time.Add(fullAfter))
 		}
 	}
-	if p.On == agent.NoData {
-		return
+	if p.On == agent.NoData || !p.Redundant && len(p.Missing) == 0 {
+		return // it is not known
 	}
 	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
 	redundant := e.redundant

@@ -92,7 +92,7 @@ func (e *evaluation) condition(i int) (agent.NodeState, condition) {
 	polled := v.device != nil
 	switch {
 	case !polled:
-	case v.device.polled.IsZero() && v.device.failures < 2: // not asked yet
+	case v.device.unasked():
 		return agent.Unknown, notSeen
 	case !e.fresh[i] && (v.class == "ups" || v.class == "dc" || v.class == "generator" || v.class == "ats"):
 		return agent.Unknown, noData

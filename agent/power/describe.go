@@ -30,6 +30,7 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 			issues = append(issues, x)
 		}
 	}
+	unasked := false // something that is to be in reserve
 	for i := range n.nodes {
 		v := &n.nodes[i]
 		state, c := e.condition(i)
@@ -42,6 +43,7 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 		p.Nodes[i] = agent.PathNode{ID: v.id, Name: v.name, Class: v.class, Room: v.room, State: state, Word: c.word,
 			On: e.on[i], Power: e.power(i).pointer(), Since: v.since}
 		add(v.id, v.name, c, v.critical)
+		unasked = unasked || v.critical && v.device != nil && v.device.unasked()
 	}
 	runs, known := false, len(n.cooling) > 0
 	for _, d := range n.cooling {
@@ -69,7 +71,7 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 		}
 		p.Severity = max(p.Severity, x.severity)
 	}
-	p.Redundant = len(p.Missing) == 0 && p.On != agent.NoData
+	p.Redundant = len(p.Missing) == 0 && p.On != agent.NoData && !unasked
 	p.Runtime = n.left(p, e).pointer()
 	n.say(p, e, issues)
 	return p

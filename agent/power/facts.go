@@ -217,6 +217,9 @@ func (d *device) fresh(now time.Time) bool {
 	return d != nil && !d.polled.IsZero() && d.failures < 2 && now.Sub(d.polled) <= d.term()
 }
 
+// unasked reports whether the device has not said anything yet, and may.
+func (d *device) unasked() bool { return d.polled.IsZero() && d.failures < 2 }
+
 // term is how long what a device said counts: three polls, and what a poll takes.
 func (d *device) term() time.Duration { return 3*d.Every + time.Second }
 

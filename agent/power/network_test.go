@@ -120,6 +120,30 @@ func TestSince(t *testing.T) {
 	})
 }
 
+// TestNotAskedYet: after a start nobody says that there is a reserve before all that
+// is a part of it has been asked, nor that there is none.
+func TestNotAskedYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, house)
+		redundancy := func() string {
+			return fmt.Sprint(p.Path().Redundant, " ", len(p.Path().Missing), " ", p.redundancy())
+		}
+		for line := range strings.Lines(strings.TrimSpace(calm)) {
+			if id, _, _ := strings.Cut(strings.TrimSpace(line), " "); id == "ups-b" || id == "gen-2" {
+				continue
+			}
+			p.says(line)
+		}
+		if got := redundancy(); got != "false 0 " {
+			t.Errorf("before all are asked: %s", got)
+		}
+		p.says(calm)
+		if got := redundancy(); got != "true 0 ok" {
+			t.Errorf("when all have answered: %s", got)
+		}
+	})
+}
+
 // TestChanges: a change of state is told once, and figures are not.
 func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
