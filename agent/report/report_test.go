@@ -516,6 +516,27 @@ func TestOwnMetrics(t *testing.T) {
 	}
 }
 
+// TestAgentStopped: where the agent did not run for a while, the first paragraph
+// says what the durations are worth.
+func TestAgentStopped(t *testing.T) {
+	r := monthly(t)
+	from, to := r.Began.Add(time.Minute).UnixMilli(), r.Began.Add(6*time.Minute).UnixMilli()
+	for i := range r.Series {
+		s := &r.Series[i]
+		one := *s
+		one.Times, one.Values = nil, nil
+		for j, at := range s.Times {
+			if at <= from || at >= to {
+				one.Times, one.Values = append(one.Times, at), append(one.Values, s.Values[j])
+			}
+		}
+		*s = one
+	}
+	if got := strings.ReplaceAll(write(t, OfRecord(r, nil, "en", afternoon), "md"), nbsp, " "); !strings.Contains(got, "For 5 min of it the agent read nothing;") {
+		t.Error(got[:min(len(got), 2000)])
+	}
+}
+
 // TestUnderWay: of a test that is being made nobody says that nothing is asked
 // of it, and what lasted over midnight says on which day it ended.
 func TestUnderWay(t *testing.T) {

@@ -48,6 +48,16 @@ func (s *Story) summary(t tongue) string {
 		}
 		add(agent.Words{EN: "It lasted %s, until %s.", CS: "Doba trvání %s, do %s."}, t.duration(r.Ended.Sub(r.Began).Seconds()), until)
 	}
+	blind := 0.0
+	for _, g := range s.Gaps {
+		if g.Device == "" {
+			blind += g.Longest
+		}
+	}
+	if blind > 0 {
+		add(agent.Words{EN: "For %s of it the agent read nothing; all durations go on as if what it had read last had stayed so.",
+			CS: "Z toho %s agent nic nečetl; všechny doby se počítají, jako by trvalo to, co četl naposledy."}, t.duration(blind))
+	}
 	if r.Kind == "test" {
 		out = append(out, s.outcome(t))
 	}
