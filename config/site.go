@@ -392,6 +392,7 @@ func (s *source) wall(n *yaml.Node) *Wall {
 		Listen: s.address(listen, "listen", "8080"),
 		Token:  NewSecret(s.text(m.get("token"), "token")),
 		Users:  map[string]Secret{},
+		Public: s.boolean(m.get("public"), "public"),
 	}
 	if users := m.get("users"); users != nil {
 		pairs, _ := s.pairs(users, "users")

@@ -35,6 +35,7 @@ type Wall struct {
 	Listen string // host:port
 	Token  Secret
 	Users  map[string]Secret // name -> bcrypt hash
+	Public bool              // everybody may know the site's overall state
 }
 
 // Queue says where readings wait for their outputs.

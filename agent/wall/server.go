@@ -7,7 +7,8 @@
 //	/assets/   what these pages are made of, below the version of all of it
 //	/api/v1/   JSON: site, devices, device/ID with its readings, path (agent.Path), events
 //	           (agent.Event, newest first; active, since, until, device, severity, limit), tests
-//	           (agent.Tests), trend (device, metric, channel, range) and stream (server-sent events, see stream.go)
+//	           (agent.Tests), trend (device, metric, channel, range) and stream (server-sent events, see stream.go);
+//	           and public, where that is wanted, for everybody: the state of it all in a word
 //
 // The API is versioned: below /api/v1 members are added and never change their
 // meaning. A page holds one stream, which costs the agent one encoding for all
@@ -48,6 +49,7 @@ type Options struct {
 	Listen string            // host:port; port 0 takes a free one
 	Token  string            // "" for none
 	Users  map[string]string // name -> bcrypt hash of the password
+	Public bool              // everybody may know how the site stands
 	Agent  *agent.Agent
 	Log    *slog.Logger
 
@@ -151,6 +153,9 @@ func (s *Server) handler() http.Handler {
 		"GET /api/v1/stream":      s.serveStream,
 	} {
 		mux.Handle(pattern, s.private(answer))
+	}
+	if s.options.Public {
+		mux.HandleFunc("GET /api/v1/public", s.public)
 	}
 	mux.Handle("POST /api/v1/events/{id}/ack", s.said(s.ack))
 	mux.Handle("POST /api/v1/tests", s.said(s.test))

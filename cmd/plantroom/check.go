@@ -41,6 +41,9 @@ func (cmd *checkCmd) Run(c *console) error {
 	}
 	if site.Wall != nil {
 		fmt.Fprintf(c.out, "the wall on http://%s/\n", site.Wall.Listen)
+		if site.Wall.Public {
+			fmt.Fprintf(c.out, "for everybody http://%s/api/v1/public\n", site.Wall.Listen)
+		}
 	}
 	if site.Traps != nil {
 		heard(c.out, site)

@@ -297,7 +297,7 @@ func (s *station) serveWall(site *config.Site) (err error) {
 		users[name] = hash.Reveal()
 	}
 	s.wall, err = wall.Listen(wall.Options{
-		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Agent: s.agent, Log: s.log,
+		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Public: from.wall.Public, Agent: s.agent, Log: s.log,
 		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
 		Path: s.path, Trend: s.trend, Events: s.events.Events, Tests: s.events.Tests, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
 	})
