@@ -81,7 +81,8 @@ type Engine struct {
 	waiting   []*happening // causes that may follow from something that was not polled yet
 	tests     schedule
 	path      agent.Path
-	redundant bool // as path last had it
+	redundant bool      // as path last had it
+	lacked    time.Time // of the path whose words for what is missing were taken
 
 	journal *journal
 	keeper  keeper

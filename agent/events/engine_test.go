@@ -718,14 +718,18 @@ func TestPathKeepsOpen(t *testing.T) {
 	stands(agent.Mains, true)
 	p.dead(1)
 	stands(agent.Generator, false)
-	p.well(1)
 	missing = []agent.Words{{EN: "mains", CS: "síť"}, {EN: "UPS B", CS: "UPS B"}} // what is missing is so now
 	stands(agent.Generator, false)
+	p.well(5)
+	missing = missing[:1] // and for a moment it is not
 	stands(agent.Generator, false)
 	if n := strings.Count(fmt.Sprint(p.told), "Redundancy is lost"); n != 2 {
 		t.Errorf("it is told %d times that redundancy is lost, want 2", n)
 	}
-	p.well(99)
+	p.well(1)
+	missing = missing[:2]
+	stands(agent.Generator, false)
+	p.well(94)
 	missing = nil // something was not asked yet
 	stands(agent.Generator, false)
 	stands(agent.Mains, true)

@@ -455,6 +455,7 @@ func (e *Engine) tick() {
 		}
 	}
 	e.settle()
+	e.lack()
 	e.calmDown()
 	e.forget()
 	e.escalate()
@@ -528,23 +529,39 @@ func (e *Engine) stand(p agent.Path) {
 	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
 	redundant := e.redundant
 	e.redundant = p.Redundant
+	switch {
+	case p.Redundant && h != nil:
+		e.end(h, p.Time)
+	case !p.Redundant && h == nil && redundant: // it may be built without
+		e.begin(agent.Event{Kind: "state", Class: "site", Metric: "power_redundancy", State: "lost", Severity: agent.Warning,
+			Began: p.Time, Text: lacking(p.Missing)}, asExpected)
+	}
+}
+
+// lacking says what is missing from redundancy.
+func lacking(missing []agent.Words) agent.Words {
 	text := agent.Words{EN: "Redundancy is lost", CS: "Ztráta redundance"}
-	for i, m := range p.Missing {
+	for i, m := range missing {
 		sep := ", "
 		if i == 0 {
 			sep = ": "
 		}
 		text = agent.Words{EN: text.EN + sep + m.EN, CS: text.CS + sep + m.CS}
 	}
-	switch {
-	case p.Redundant && h != nil:
-		e.end(h, p.Time)
-	case h != nil && h.event.Text != text: // something else is missing now
+	return text
+}
+
+// lack has the event that redundancy is lost say what is missing now, once that
+// has stayed so: from one poll to the next it is what was not polled yet.
+func (e *Engine) lack() {
+	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
+	if h == nil || len(e.path.Missing) == 0 || e.path.Time.Equal(e.lacked) || e.now.Sub(e.path.Time) < settledAfter {
+		return
+	}
+	e.lacked = e.path.Time
+	if text := lacking(e.path.Missing); h.event.Text != text {
 		h.event.Text = text
 		e.update(h)
-	case !p.Redundant && h == nil && redundant: // it may be built without
-		e.begin(agent.Event{Kind: "state", Class: "site", Metric: "power_redundancy", State: "lost", Severity: agent.Warning,
-			Began: p.Time, Text: text}, asExpected)
 	}
 }
 
