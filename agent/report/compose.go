@@ -348,11 +348,11 @@ func (c *composer) clockOf(at time.Time) string {
 
 // after returns the time since the record began.
 func (c *composer) after(at time.Time) string {
-	d := at.Sub(c.r.Began).Seconds()
-	if d < 0 {
-		return c.duration(d)
+	d := c.duration(at.Sub(c.r.Began).Seconds())
+	if strings.HasPrefix(d, minus) {
+		return d
 	}
-	return "+" + c.duration(d)
+	return "+" + d
 }
 
 // timeline is every transition and note, numbered.

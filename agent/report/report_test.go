@@ -476,7 +476,7 @@ func TestTongue(t *testing.T) {
 		{en.quantity(230.06, "V"), "230.1 V"}, {cs.quantity(-3.14159, "Cel"), "−3,1 °C"}, {cs.quantity(49.987, "Hz"), "49,99 Hz"},
 		{en.quantity(-0.01, "K"), "0.0 K"}, {en.number(1234567, 0), "1,234,567"}, {cs.number(1234567.27, 1), "1 234 567,3"},
 		{en.duration(0), "0.0 s"}, {cs.duration(59.94), "59,9 s"}, {en.duration(59.96), "1 min"}, {en.duration(200), "3 min 20 s"},
-		{en.duration(3599.7), "1 h"}, {en.duration(4320), "1 h 12 min"}, {cs.duration(93600), "1 d 2 h"}, {en.duration(-2), "−2.0 s"},
+		{en.duration(3599.7), "1 h"}, {en.duration(4320), "1 h 12 min"}, {cs.duration(93600), "1 d 2 h"}, {en.duration(-2), "−2.0 s"}, {en.duration(-0.04), "0.0 s"},
 		{en.share(1, 1), "100.0 %"}, {en.share(999, 1000), "99.9 %"}, {cs.share(99999, 100000), "99,999 %"}, {en.share(999999999, 1e9), "99.9999 %"},
 		{en.share(0, 5), "0.0 %"}, {en.share(1, 0), ""}, {en.hours(5400), "1.5 h"},
 		{en.date(at), "1 Mar 2026"}, {cs.date(at), "1. 3. 2026"}, {en.longDate(at), "1 March 2026"}, {cs.longDate(at), "1. března 2026"},

@@ -119,7 +119,7 @@ func symbol(unit string) string {
 
 // duration returns seconds in words: 12.3 s, 3 min 20 s, 1 h 12 min, 2 d 3 h.
 func (t tongue) duration(seconds float64) string {
-	if seconds < 0 {
+	if math.Round(seconds*10) < 0 { // no minus before a zero
 		return minus + t.duration(-seconds)
 	}
 	if math.Round(seconds*10) < 600 {
