@@ -26,7 +26,8 @@ type Sink interface {
 	// confirmed all of it. After an error the same blocks come again, perhaps
 	// fewer of them joined, and a block may come again after it was confirmed:
 	// the far side must take the same thing twice for once. An error may be a
-	// WaitError. Calls do not overlap each other, unless the sink is unordered.
+	// WaitError. It keeps nothing of the block. Calls do not overlap each other,
+	// unless the sink is unordered.
 	Send(ctx context.Context, block []byte) error
 }
 
@@ -51,7 +52,8 @@ type Queue interface {
 
 	// Peek returns the oldest blocks joined, as many as fit in limit bytes
 	// and at least one. They stay queued. While there is none it waits, and
-	// returns ctx's error when ctx ends, or has ended, with none queued.
+	// returns ctx's error when ctx ends, or has ended, with none queued. What
+	// it returns stands until the next Peek.
 	Peek(ctx context.Context, limit int) ([]byte, error)
 
 	// Drop removes what the last Peek returned.

@@ -118,7 +118,8 @@ type Durable struct {
 	position  *position
 	scanner   scanner
 	reading   *segment // what the scanner reads
-	shown     place    // after what the last Peek returned; segment nil when nothing
+	block     []byte   // what the last Peek returned
+	shown     place    // after that; segment nil when nothing
 	readFails int
 }
 
@@ -489,8 +490,9 @@ func (q *Durable) removePending() {
 
 // Peek returns the oldest blocks joined, as many as fit in limit bytes and at
 // least one; they stay queued. While there is none it waits, and returns ctx's
-// error when ctx ends, or has ended, with none queued. It stops before blocks
-// that are damaged, and the next Peek after Drop passes over them.
+// error when ctx ends, or has ended, with none queued. What it returns stands
+// until the next Peek. It stops before blocks that are damaged, and the next Peek
+// after Drop passes over them.
 func (q *Durable) Peek(ctx context.Context, limit int) ([]byte, error) {
 	for {
 		select {
@@ -525,8 +527,9 @@ func (q *Durable) show(limit int) ([]byte, error) {
 	}
 	at := q.place()
 	size, end, high := at.segment.size, at.segment.end, at.segment.bound()
-	data := make([]byte, 0, max(0, min(int64(limit), q.size-at.off)))
+	room := max(0, min(int64(limit), q.size-at.off))
 	q.mu.Unlock()
+	data := slices.Grow(q.block[:0], int(room))
 	n, from := 0, at.number
 	var first, last time.Time
 	for {
@@ -595,7 +598,7 @@ func (q *Durable) show(limit int) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	q.shown = at
+	q.block, q.shown = data, at
 	q.mu.Lock()
 	q.after, q.afterAt = at.number, last
 	if q.head.number == from {
