@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plantroom/agent"
 	"plantroom/drivers/sim"
 	"plantroom/testdata/peer"
 )
@@ -222,6 +223,70 @@ func TestDemoTellsTheMainsFailure(t *testing.T) {
 	if inOrder(order) {
 		t.Errorf("any order would do: %v", order)
 	}
+}
+
+// TestDemoTellsTheFailedTest: what nobody expects of a test is told beside the
+// states, and nothing is an alarm that belongs to it.
+func TestDemoTellsTheFailedTest(t *testing.T) {
+	t.Parallel()
+	out, end := startDemo(t, "--scenario", "generator-fails", "--speed", "20", "--every", "200ms")
+	out.await(t, "INFO: Monthly blackout test: Main switchboard has no voltage", 60*time.Second)
+	out.await(t, "ALARM: Generator 1 has a fault", 60*time.Second)
+	out.await(t, "ALARM: Generator 1 reports: fail to start (shutdown)", 60*time.Second)
+	out.await(t, "ATS 2: selected source a -> b", 60*time.Second)
+	end()
+	for line := range strings.Lines(out.String()) {
+		if regexp.MustCompile(`(WARNING|ALARM): (Cooling|Redundancy|Main|UPS|Office|ATS|Generator 2)|-> fault|INFO: (Generator|UPS)`).MatchString(line) {
+			t.Errorf("it tells: %s", line)
+		}
+	}
+}
+
+// TestDemoLines: which events are lines of the demo, and which are shown by
+// others.
+func TestDemoLines(t *testing.T) {
+	began := time.Date(2026, 11, 4, 8, 0, 0, 0, time.UTC)
+	v := newDemoView(io.Discard, nil, &demoCmd{})
+	told := func(id, parent, kind, metric, state string, severity agent.Severity, text string, lasted time.Duration) {
+		e := &agent.Event{ID: id, Parent: parent, Kind: kind, Metric: metric, State: state, Severity: severity, Began: began, Text: agent.Words{EN: text}}
+		if lasted > 0 {
+			e.Ended = began.Add(lasted)
+		}
+		v.happened(e)
+	}
+	want := func(lines ...string) {
+		t.Helper()
+		var got []string
+		for _, l := range v.logged {
+			got = append(got, l.text)
+		}
+		if v.logged = nil; !slices.Equal(got, lines) {
+			t.Errorf("told:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(lines, "\n"))
+		}
+	}
+	told("1", "", "test", "power", "", agent.Info, "Monthly: UPS is on battery", 0)
+	told("2", "1", "state", "status", "on_battery", agent.Info, "UPS is on battery", 0)
+	told("1", "", "test", "power", "", agent.Info, "Monthly: the board is dead", 0)
+	told("3", "1", "state", "status", "fault", agent.Alarm, "Generator has a fault", 0)
+	told("4", "1", "limit", "temperature", "", agent.Warning, "Aisle: 28 °C, above 27 °C", 0)
+	want("INFO: Monthly: the board is dead", "ALARM: Generator has a fault", "WARNING: Aisle: 28 °C, above 27 °C")
+	told("4", "1", "limit", "temperature", "", agent.Warning, "Aisle: 28 °C, above 27 °C", time.Minute)
+	told("1", "", "test", "power", "", agent.Alarm, "Monthly: the board is dead", time.Minute)
+	want()
+	told("1", "", "test", "power", "", agent.Alarm, "Monthly: failed", time.Minute)
+	told("5", "", "test", "verdict", "", agent.Warning, "Monthly: failed", 0)
+	want("ended after 1m0s: Monthly: failed")
+
+	told("6", "", "incident", "power", "", agent.Alarm, "Mains failure: the feed is dead", 0)
+	told("7", "6", "state", "supply", "dead", agent.Alarm, "the feed is dead", 0)
+	told("8", "6", "state", "status", "on_battery", agent.Alarm, "UPS is on battery", 0)
+	told("9", "6", "state", "battery_status", "low", agent.Alarm, "UPS: the battery is running out", 0)
+	told("6", "", "incident", "power", "", agent.Alarm, "Mains failure: the feed is dead", time.Hour)
+	want("ALARM: Mains failure: the feed is dead", "ALARM: UPS: the battery is running out", "ended after 1h0m0s: Mains failure: the feed is dead")
+	told("a", "", "test", "verdict", "", agent.Warning, "Weekly was due and was not made", 0)
+	told("b", "", "alarm", "x_fuse", "active", agent.Warning, "UPS reports: fuse", 0)
+	told("b", "", "alarm", "x_fuse", "active", agent.Warning, "UPS reports: fuse", time.Second)
+	want("WARNING: Weekly was due and was not made", "WARNING: UPS reports: fuse", "ended after 1s: UPS reports: fuse")
 }
 
 // TestDemoFindsAPort: a taken port is no reason to stop; the demo says where

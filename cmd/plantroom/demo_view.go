@@ -39,9 +39,12 @@ type demoView struct {
 	events []string // the latest changes, oldest first
 
 	mu     sync.Mutex
-	logged []string               // lines of log, and of what happened, that wait for the next frame
+	logged []told                 // lines of log, and of what happened, that wait for the next frame
 	known  map[string]agent.Event // what happened and lasts, as it was last shown
 }
+
+// A told is a line to be shown, of the event with an ID; "" for none.
+type told struct{ id, text string }
 
 func newDemoView(out io.Writer, f *sim.Facility, cmd *demoCmd) *demoView {
 	v := &demoView{out: out, facility: f, cmd: cmd, started: time.Now(), shown: make(map[string]string), known: make(map[string]agent.Event)}
@@ -99,7 +102,7 @@ func (h *viewLog) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(attr)
 	h.view.mu.Lock()
 	defer h.view.mu.Unlock()
-	h.view.logged = append(h.view.logged, who+r.Message+rest+why)
+	h.view.logged = append(h.view.logged, told{text: who + r.Message + rest + why})
 	return nil
 }
 
@@ -112,23 +115,55 @@ func (h *viewLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h *viewLog) WithGroup(string) slog.Handler { return h }
 
 // happened shows an incident or a test as it begins, becomes another and ends;
-// and of all else what calls somebody. It is called by any goroutine.
+// and of all else what calls somebody, but for what each outage brings with it.
+// It is called by any goroutine.
 func (v *demoView) happened(e *agent.Event) {
-	if own := e.Kind == "incident" || e.Kind == "test"; !own && (e.Parent != "" || e.Severity == agent.Info) {
+	own, part := e.Kind == "incident" || e.Kind == "test", e.Parent != ""
+	if !own && (e.Severity == agent.Info || part && asUsual(e)) {
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	was, known := v.known[e.ID]
-	line := fmt.Sprintf("%s: %s", strings.ToUpper(e.Severity.String()), e.Text.EN)
+	line := told{e.ID, fmt.Sprintf("%s: %s", strings.ToUpper(e.Severity.String()), e.Text.EN)}
+	if !e.Active() && !part {
+		line.text = fmt.Sprintf("ended after %s: %s", e.Ended.Sub(e.Began).Round(time.Second), e.Text.EN)
+	}
 	switch {
-	case known && was.Text == e.Text && was.Active() == e.Active():
-		return // acknowledged, or worse than it was
-	case known && !e.Active() && was.Active():
-		line = fmt.Sprintf("ended after %s: %s", e.Ended.Sub(e.Began).Round(time.Second), e.Text.EN)
+	case known && was.Text == e.Text && (part || e.Kind == "test" || was.Active() == e.Active()):
+		return // acknowledged, worse than it was, over as a part, or a test whose verdict follows
+	case part && strings.HasSuffix(v.known[e.Parent].Text.EN, e.Text.EN):
+		return // the cause, by which that is called
+	case e.Metric == "verdict" && v.said(e.Text.EN):
+		return
 	}
 	v.known[e.ID] = *e
+	// What has become another before it was shown is shown as that.
+	if i := slices.IndexFunc(v.logged, func(t told) bool { return t.id == e.ID }); i >= 0 && e.Active() {
+		v.logged[i] = line
+		return
+	}
 	v.logged = append(v.logged, line)
+}
+
+// said reports whether an event was shown with a text. The caller holds v.mu.
+func (v *demoView) said(text string) bool {
+	for _, e := range v.known {
+		if e.Text.EN == text {
+			return true
+		}
+	}
+	return false
+}
+
+// asUsual reports whether an event is one that each outage brings with it and
+// that the lines of the states show, or none that calls for itself.
+func asUsual(e *agent.Event) bool {
+	switch e.Metric {
+	case "supply", "transfer", "carries", "status":
+		return e.State != "fault"
+	}
+	return e.Severity < agent.Alarm && e.Kind != "limit"
 }
 
 // Sequences that terminals know.
@@ -194,7 +229,7 @@ func (v *demoView) look(all []agent.Status) {
 	v.logged = nil
 	v.mu.Unlock()
 	for _, line := range logged {
-		v.event(line)
+		v.event(line.text)
 	}
 	up := 0
 	for i := range all {
@@ -229,7 +264,7 @@ func (v *demoView) look(all []agent.Status) {
 // watched reports whether a change of the point is worth a line.
 func watched(p *agent.Point) bool {
 	switch p.Metric.Name {
-	case "status", "selected_source", "battery_status", "mode":
+	case "status", "selected_source", "mode":
 		return p.Metric.Class == p.Device.Class
 	}
 	return false
@@ -239,7 +274,7 @@ func (v *demoView) change(d *agent.Device, metric, word string) {
 	key := d.ID + "/" + metric
 	was, known := v.shown[key]
 	v.shown[key] = word
-	if known && was != word {
+	if known && was != word && word != "fault" { // that is an alarm, which is told in words
 		v.event(fmt.Sprintf("%s: %s %s -> %s", d.Name, strings.ReplaceAll(metric, "_", " "), was, word))
 	}
 }
