@@ -58,6 +58,7 @@ type Engine struct {
 	mu      sync.Mutex
 	now     time.Time // of the newest poll; before the first, of what is newest in the journal
 	begun   bool      // there was a poll
+	first   time.Time // of the first of them
 	lastID  string
 	setup   Setup
 	limits  limitIndex
@@ -229,6 +230,9 @@ func (e *Engine) Observe(p *agent.Poll) {
 func (e *Engine) reach(at time.Time) {
 	if !e.begun && at.Before(e.now) { // an earlier run had another clock
 		e.step(at.Sub(e.now))
+	}
+	if !e.begun {
+		e.first = at
 	}
 	e.now, e.begun = maxTime(e.now, at), true
 }

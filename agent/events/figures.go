@@ -573,6 +573,11 @@ func (r *Record) judge(p *Plan) {
 			words = agent.Words{EN: "%s, %s: %s (at least %s)", CS: "%s, %s: %s (nejméně %s)"}
 		}
 		got := agent.Words{EN: "not observed", CS: "nezjištěno"}
+		for _, n := range r.NotObserved {
+			if n.Name == name && n.Device == device {
+				got = n.Why
+			}
+		}
 		if measured != nil {
 			got = quantity(*measured, unit)
 		}

@@ -261,6 +261,10 @@ func TestCriteria(t *testing.T) {
 			t.Errorf("a test of kind %s without criteria: %s %+v", kind, ran.Verdict, ran.Criteria)
 		}
 	}
+	broken := recordOf(t, "gen status stopped*10 starting*20 fault*10", "gen carries no*40")
+	if broken.judge(&Plan{StartWithin: time.Minute}); broken.Criteria[0].Text.EN != "Generator, time to run at speed: it did not start (at most 60 s)" {
+		t.Errorf("a generator that does not start: %+v", broken.Criteria)
+	}
 	r := recordOf(t, "gen status stopped*10 running*20", "gen carries no*30", "gen fuel_level 80*30")
 	if r.judge(&Plan{Kind: Start}); r.Verdict != Passed || len(r.NotObserved) > 0 {
 		t.Errorf("a start without load: %s, not observed: %+v", r.Verdict, r.NotObserved)

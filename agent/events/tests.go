@@ -277,7 +277,8 @@ type planned struct {
 	Since time.Time `json:"since"`
 }
 
-// miss says that a test was due and not made.
+// miss says that a test was due and not made; or, where the agent began only
+// when its time was over, that it saw none.
 func (e *Engine) miss(p *Plan, w window) {
 	for _, inc := range e.incidents {
 		if inc.Plan == p.ID && inc.Ended.IsZero() {
@@ -285,10 +286,16 @@ func (e *Engine) miss(p *Plan, w window) {
 		}
 	}
 	e.tests.done[p.ID] = w.due
-	text := say(agent.Words{EN: "%s was due and was not made", CS: "%s: zkouška nebyla provedena v termínu"}, p.Name)
+	words := agent.Words{EN: "%s was due and was not made", CS: "%s: zkouška nebyla provedena v termínu"}
+	var unseen []NotObserved
+	if p.Kind != Manual && e.first.After(w.to) {
+		words = agent.Words{EN: "%s was due and was not seen, the agent did not run all that time", CS: "%s: zkouška v termínu nebyla zaznamenána, agent po celou tu dobu neběžel"}
+		unseen = []NotObserved{{Name: TimeRun, Device: p.Device, Why: agent.Words{EN: "the agent did not run all that time", CS: "agent po celou tu dobu neběžel"}}}
+	}
+	text := say(words, p.Name)
 	h := e.verdict(p.ID, text, w.to.UTC())
 	r := &Record{ID: h.event.ID, Site: e.options.Site, Kind: "test", Domain: power, Title: same(p.Name), Cause: text, Device: p.Device, Severity: agent.Warning,
-		Began: w.to.UTC(), Ended: w.to.UTC(), Watched: w.to.UTC(), Plan: p.ID, Due: w.due.UTC(), Declared: bySchedule, Verdict: Missed,
+		Began: w.to.UTC(), Ended: w.to.UTC(), Watched: w.to.UTC(), Plan: p.ID, Due: w.due.UTC(), Declared: bySchedule, Verdict: Missed, NotObserved: unseen,
 		Events: []agent.Event{h.event}}
 	e.tests.went(r)
 	e.keeper.write(r)

@@ -160,6 +160,7 @@ func TestPlanned(t *testing.T) {
 	}
 	// The window ends; an agent that is restarted in it knows what was made.
 	p.open(Options{Dir: dir})
+	p.well(1)
 	p.at = 3601 * time.Second
 	p.well(2)
 	var lasts []string
@@ -630,6 +631,31 @@ func TestCancelledOther(t *testing.T) {
 		if _, err := p.e.CancelTest(e.ID, "Jana", ""); err == nil || !strings.Contains(err.Error(), "is an incident; only a test can be cancelled") {
 			t.Errorf("an incident: %v", err)
 		}
+	}
+}
+
+// TestNobodyWatched: of a test that was due while the agent did not run it says
+// that it saw none, and not that there was none; of one that people note it
+// knows.
+func TestNobodyWatched(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen"), hourly("note", Manual, "")} })
+	p.at = -2 * time.Hour
+	p.well(1)
+	p.open(Options{Dir: dir})
+	p.at = 2 * time.Hour
+	p.well(2)
+	var lasts []string
+	for _, e := range p.e.Active() {
+		lasts = append(lasts, e.Text.EN)
+	}
+	if diff := cmp.Diff([]string{"Test start was due and was not seen, the agent did not run all that time", "Test note was due and was not made"}, lasts); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	p.e.Flush()
+	all, err := List(dir)
+	if err != nil || len(all) != 2 || len(all[0].NotObserved)+len(all[1].NotObserved) != 1 {
+		t.Errorf("records: %+v, %v", all, err)
 	}
 }
 

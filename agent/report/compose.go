@@ -131,7 +131,7 @@ func (c *composer) head() {
 	}
 	if r.Kind == "test" {
 		c.fact(agent.Words{EN: "Known by", CS: "Zkouška určena"}, c.declared())
-		v := c.verdict(r.Verdict)
+		v := c.outcome(r)
 		d.Verdict = &v
 	} else {
 		c.fact(severityWord, c.say(severities[min(r.Severity, agent.Alarm)]))
@@ -168,6 +168,14 @@ func (c *composer) declared() string {
 		return c.say(agent.Words{EN: "by the controller's mode", CS: "podle režimu řídicí jednotky"})
 	}
 	return c.say(agent.Words{EN: "declared by %s", CS: "ohlásil(a) %s"}, c.r.Declared)
+}
+
+// outcome is the verdict on a test; one that nobody watched for is none.
+func (a *author) outcome(r *events.Record) cell {
+	if r.Verdict == events.Missed && len(r.NotObserved) > 0 {
+		return cell{Text: a.say(agent.Words{EN: "not seen", CS: "nezaznamenána"}), Mark: nothing, Strong: true}
+	}
+	return a.verdict(r.Verdict)
 }
 
 func (a *author) verdict(v events.Verdict) cell {

@@ -218,7 +218,7 @@ func (c *monthWriter) tests() {
 				lasted = c.duration(d)
 			}
 		}
-		tab.Rows = append(tab.Rows, append(text(due, began, lasted, c.say(r.Title)), c.verdict(r.Verdict), cell{Text: r.ID}))
+		tab.Rows = append(tab.Rows, append(text(due, began, lasted, c.say(r.Title)), c.outcome(r), cell{Text: r.ID}))
 	}
 	count := c.say(agent.Words{EN: "Planned: %s. Done: %s, of which passed: %s. Planned and not done: %s.",
 		CS: "Plánováno: %s. Provedeno: %s, z toho vyhovělo: %s. Plánováno a neprovedeno: %s."},

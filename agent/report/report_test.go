@@ -537,6 +537,29 @@ func TestAgentStopped(t *testing.T) {
 	}
 }
 
+// TestNotSeen: a test that nobody watched for is not said to have been left out.
+func TestNotSeen(t *testing.T) {
+	noon := afternoon.Add(-3 * time.Hour)
+	r := &events.Record{ID: "20261126-125501-k3001", Kind: "test", Verdict: events.Missed, Title: agent.Words{EN: "Weekly start", CS: "Týdenní start"},
+		Due: noon, Began: noon, Ended: noon, Watched: noon}
+	for _, unseen := range []bool{false, true} {
+		if unseen {
+			r.NotObserved = []events.NotObserved{{Name: events.TimeRun}}
+		}
+		got := write(t, OfRecord(r, nil, "en", afternoon), "md")
+		if strings.Contains(got, "did not happen") == unseen || strings.Contains(got, "not seen") != unseen {
+			t.Errorf("unseen %t:\n%s", unseen, got)
+		}
+		m, err := OfMonth(2026, 11, nil, []*events.Record{r}, "cs", afternoon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := write(t, m, "md"); strings.Contains(got, "nezaznamenána") != unseen {
+			t.Errorf("unseen %t, in its month:\n%s", unseen, got)
+		}
+	}
+}
+
 // TestUnderWay: of a test that is being made nobody says that nothing is asked
 // of it, and what lasted over midnight says on which day it ended.
 func TestUnderWay(t *testing.T) {

@@ -17,8 +17,12 @@ func (s *Story) summary(t tongue) string {
 		if when.IsZero() {
 			when = r.Began
 		}
-		add(agent.Words{EN: "%s was planned for %s, %s, and did not happen.", CS: "%s: zkouška plánovaná na %s v %s se nekonala."},
-			t.say(r.Title), t.longDate(when), t.clock(when))
+		words := agent.Words{EN: "%s was planned for %s, %s, and did not happen.", CS: "%s: zkouška plánovaná na %s v %s se nekonala."}
+		if len(r.NotObserved) > 0 {
+			words = agent.Words{EN: "%s was planned for %s, %s, and was not seen: the agent did not run all that time.",
+				CS: "%s: zkouška plánovaná na %s v %s nebyla zaznamenána: agent po celou tu dobu neběžel."}
+		}
+		add(words, t.say(r.Title), t.longDate(when), t.clock(when))
 		return strings.Join(out, " ")
 	}
 	if off := r.Cancelled; off != nil {
