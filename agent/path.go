@@ -58,10 +58,11 @@ type Path struct {
 	// what was not asked yet.
 	Redundant bool       `json:"redundant"`
 	Missing   []Words    `json:"missing,omitempty"`
-	Severity  Severity   `json:"severity"` // of the worst that is the case
-	Headline  Words      `json:"headline"` // one sentence that a support person would say aloud
-	Detail    Words      `json:"detail"`   // what else there is to know, in a second one
-	Nodes     []PathNode `json:"nodes"`    // in the order of the configuration
+	Blind     bool       `json:"blind,omitempty"` // all that is missing is data
+	Severity  Severity   `json:"severity"`        // of the worst that is the case
+	Headline  Words      `json:"headline"`        // one sentence that a support person would say aloud
+	Detail    Words      `json:"detail"`          // what else there is to know, in a second one
+	Nodes     []PathNode `json:"nodes"`           // in the order of the configuration
 	Edges     []PathEdge `json:"edges"`
 }
 

@@ -732,6 +732,7 @@ func TestPathKeepsOpen(t *testing.T) {
 	p.well(94)
 	missing = nil // something was not asked yet
 	stands(agent.Generator, false)
+	p.e.Path(agent.Path{Time: p.start.Add(p.at), On: agent.Generator, Missing: []agent.Words{{EN: "no data from UPS B", CS: "bez dat: UPS B"}}, Blind: true})
 	stands(agent.Mains, true)
 	p.well(70)
 	p.want(
@@ -741,6 +742,13 @@ func TestPathKeepsOpen(t *testing.T) {
 		"2..3 warning Cooler has stopped < Mains failure: Main switchboard has no voltage",
 		"3..103 warning Redundancy is lost: mains, UPS B < Mains failure: Main switchboard has no voltage",
 	)
+	// That nobody knows is no loss.
+	p.told = nil
+	p.e.Path(agent.Path{Time: p.start.Add(p.at), On: agent.Mains, Missing: []agent.Words{{EN: "no data from UPS B", CS: "bez dat: UPS B"}}, Blind: true})
+	p.well(20)
+	if len(p.told) > 0 {
+		t.Errorf("when there is no data: %v", p.told)
+	}
 }
 
 // TestRecordOfWhatLasts: while an incident lasts its record has what its events

@@ -523,7 +523,7 @@ func (e *Engine) stand(p agent.Path) {
 			inc.full = maxTime(inc.full, p.Time.Add(fullAfter))
 		}
 	}
-	if p.On == agent.NoData || !p.Redundant && len(p.Missing) == 0 {
+	if p.On == agent.NoData || !p.Redundant && (len(p.Missing) == 0 || p.Blind) {
 		return // it is not known
 	}
 	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
@@ -555,7 +555,7 @@ func lacking(missing []agent.Words) agent.Words {
 // has stayed so: from one poll to the next it is what was not polled yet.
 func (e *Engine) lack() {
 	h := e.active[eventKey{"state", "", "power_redundancy", ""}]
-	if h == nil || len(e.path.Missing) == 0 || e.path.Time.Equal(e.lacked) || e.now.Sub(e.path.Time) < settledAfter {
+	if h == nil || len(e.path.Missing) == 0 || e.path.Blind || e.path.Time.Equal(e.lacked) || e.now.Sub(e.path.Time) < settledAfter {
 		return
 	}
 	e.lacked = e.path.Time

@@ -71,6 +71,7 @@ func (n *Network) describe(e *evaluation) *agent.Path {
 		}
 		p.Severity = max(p.Severity, x.severity)
 	}
+	p.Blind = n.blind && len(p.Missing) > 0
 	p.Redundant = len(p.Missing) == 0 && p.On != agent.NoData && !unasked
 	p.Runtime = n.left(p, e).pointer()
 	n.say(p, e, issues)

@@ -44,7 +44,7 @@ func TestOldReadingsCountForNothing(t *testing.T) {
 		fail(2)
 		is("after two", "ats-1", agent.Unknown, agent.Mains)
 		is("behind it", "ups-a", agent.Live, agent.Mains)
-		if path := p.Path(); path.Redundant || path.Severity != agent.Warning {
+		if path := p.Path(); path.Redundant || !path.Blind || path.Severity != agent.Warning {
 			t.Errorf("without ats-1 it is redundant: %v, %v", path.Redundant, path.Severity)
 		}
 		p.step(calm)
