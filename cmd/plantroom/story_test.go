@@ -364,7 +364,7 @@ func storyOfGeneratorFails(t *testing.T, seed uint64) {
 	if diff := cmp.Diff([]string{
 		"alarm Generator 1 has a fault",
 		"alarm Generator 1 reports: fail to start (shutdown)",
-		"warning Monthly blackout test: failed: Generator 1, time to run at speed: not observed (at most 15 s)",
+		"warning Monthly blackout test: failed: Generator 1, time to run at speed: it did not start (at most 15 s)",
 	}, called); diff != "" {
 		t.Errorf("what lasts: (-want +got)\n%s", diff)
 	}
