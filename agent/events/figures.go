@@ -40,7 +40,7 @@ var figureWords = map[string]agent.Words{
 	LoadMax:            {EN: "highest load", CS: "nejvyšší zátěž"},
 	Energy:             {EN: "energy given", CS: "dodaná energie"},
 	FuelUsed:           {EN: "fuel used, of a full tank", CS: "spotřeba paliva, z plné nádrže"},
-	TimeOnBattery:      {EN: "time on battery", CS: "doba na baterie"},
+	TimeOnBattery:      {EN: "time on battery", CS: "doba provozu na baterie"},
 	BatteryDrained:     {EN: "charge taken from the battery", CS: "odebraný náboj baterie"},
 	ChargeLowest:       {EN: "lowest charge of the battery", CS: "nejnižší nabití baterie"},
 	RuntimeLowest:      {EN: "shortest runtime left", CS: "nejkratší zbývající doba zálohy"},

@@ -220,7 +220,7 @@ var figures = map[string]agent.Words{
 	events.LoadMax:            {EN: "Highest load", CS: "Nejvyšší zatížení"},
 	events.Energy:             {EN: "Energy given", CS: "Dodaná energie"},
 	events.FuelUsed:           {EN: "Fuel used", CS: "Spotřeba paliva"},
-	events.TimeOnBattery:      {EN: "Time on battery", CS: "Doba na baterie"},
+	events.TimeOnBattery:      {EN: "Time on battery", CS: "Doba provozu na baterie"},
 	events.BatteryDrained:     {EN: "Battery drained", CS: "Vybití baterie"},
 	events.RuntimeLowest:      {EN: "Lowest runtime left", CS: "Nejkratší zbývající doba"},
 	events.TimeToRecover:      {EN: "Time to recharge", CS: "Doba dobití"},

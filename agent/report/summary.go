@@ -175,7 +175,7 @@ func batterySentences(t tongue, r *events.Record) []string {
 	}
 	var out []string
 	if len(on) > 0 {
-		out = append(out, t.say(agent.Words{EN: "On battery: %s.", CS: "Na baterie: %s."}, strings.Join(on, ", ")))
+		out = append(out, t.say(agent.Words{EN: "On battery: %s.", CS: "Provoz na baterie: %s."}, strings.Join(on, ", ")))
 	}
 	switch {
 	case len(lost) > 0:
