@@ -701,6 +701,26 @@ func TestCallsOnce(t *testing.T) {
 	}
 }
 
+// TestKilledBeforeItCalls: what calls nobody yet when the agent is killed calls
+// after the restart.
+func TestKilledBeforeItCalls(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.e.Path(agent.Path{Time: p.start, On: agent.Mains, Redundant: true})
+	p.well(1)
+	p.e.Path(agent.Path{Time: p.start.Add(p.at), On: agent.Mains, Missing: []agent.Words{{EN: "ATS without voltage", CS: "ATS bez napětí"}}})
+	p.now("cooler", "status=off")
+	p.open(Options{Dir: dir})
+	for range 12 {
+		p.now("cooler", "status=off")
+	}
+	p.want(
+		"1.. warning Redundancy is lost: ATS without voltage",
+		"1.. warning Cooler has stopped < Cooling failure: Cooler has stopped",
+		"1.. warning Cooling failure: Cooler has stopped",
+	)
+}
+
 // TestPathKeepsOpen: while the building stands on a generator its incident
 // lasts, whatever the devices say; and redundancy that is lost is an event.
 func TestPathKeepsOpen(t *testing.T) {

@@ -622,18 +622,19 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 		}
 	}
 	for _, h := range e.byID {
-		if h.incident == nil && h.meaning.rank > 0 {
+		if h.incident == nil && (h.meaning.rank > 0 || h.severity > h.event.Severity) {
 			e.waiting = append(e.waiting, h) // it did so when that run ended
 		}
 	}
 }
 
 // recall returns what an event is that is over, or that an earlier run made. One
-// that is Info for the sake of a test is as severe as its rule has it.
+// that is Info for the sake of a test, or while it may follow from something, is
+// as severe as its rule has it.
 func recall(ev *agent.Event) *happening {
 	h := &happening{event: *ev, since: ev.Began, severity: ev.Severity}
 	var severity agent.Severity
-	if h.meaning, severity = meaningOf(ev); h.meaning.expected && ev.Parent != "" && ev.Severity == agent.Info {
+	if h.meaning, severity = meaningOf(ev); h.meaning.expected && ev.Severity == agent.Info {
 		h.severity = severity
 	}
 	return h
