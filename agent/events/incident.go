@@ -102,9 +102,14 @@ func (inc *incident) told(ev agent.Event) agent.Event {
 
 // expects reports whether a part of a test is what the test is for, and so no
 // reason to call anybody. That the mains themselves are lost is one only where
-// a person said that it would be; a plan that was due is not enough.
+// a person said that it would be; a plan that was due is not enough. Nor is it
+// for a blackout that may be made on any day of weeks: on each of these a
+// breaker may trip.
 func (inc *incident) expects(h *happening) bool {
 	if inc.Kind != "test" || !h.meaning.expected {
+		return false
+	}
+	if inc.Declared == bySchedule && inc.Spec.Kind == Blackout && !inc.Spec.Schedule.daily(inc.Began) {
 		return false
 	}
 	person := inc.Declared != bySchedule && inc.Declared != byController
@@ -145,7 +150,7 @@ func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
 	switch {
 	case h.meaning == coldStopped, h.meaning == running, h.meaning == asExpected:
 		return h.since.Add(mayFollow), false
-	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && !e.toldApart(h):
+	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && (!e.toldApart(h) || e.mayBeMoment(h)):
 		return h.since.Add(together), true
 	}
 	return time.Time{}, false
@@ -170,6 +175,28 @@ func (e *Engine) toldApart(h *happening) bool {
 	return true
 }
 
+// mayBeMoment reports whether a UPS on battery may be that for a moment only,
+// which is no blackout that is due: the boards before it have voltage, as far as
+// they have been read since.
+func (e *Engine) mayBeMoment(h *happening) bool {
+	if h.meaning.rank != onBattery.rank {
+		return false
+	}
+	if spec, _ := e.tests.of(h); spec == nil || spec.Kind != Blackout {
+		return false
+	}
+	some := false
+	for _, d := range e.devices {
+		if d.supply == nil || !e.graph.above(h.event.Device, func(n *node) bool { return n.ID == d.ID }) {
+			continue
+		}
+		if some = true; !d.supplied.Before(h.since) && d.supply.point.Metric.Word(int(d.supply.value)) != "live" {
+			return false
+		}
+	}
+	return some
+}
+
 // settle places events that have waited for what they follow from.
 func (e *Engine) settle() {
 	waiting := e.waiting
@@ -180,7 +207,7 @@ func (e *Engine) settle() {
 			continue
 		case !h.event.Active() && !h.provisional:
 			continue // what was over so soon was nothing
-		case e.now.Before(h.until) && !(h.provisional && (e.toldApart(h) || !h.event.Active())):
+		case e.now.Before(h.until) && !(h.provisional && (e.toldApart(h) || !h.event.Active()) && !e.mayBeMoment(h)):
 			e.waiting = append(e.waiting, h)
 			continue
 		}
@@ -263,7 +290,9 @@ func (e *Engine) openIncident(h *happening) *incident {
 	inc := newIncident(h)
 	// A test cuts the building off behind the meter of the mains, where there is another.
 	real := h.meaning.rank == mainsLost.rank && e.graph.feedsBoard(h.event.Device)
-	if spec, due := e.tests.of(h); spec != nil && !real {
+	// And for longer than a moment.
+	moment := !h.event.Active() && e.mayBeMoment(h)
+	if spec, due := e.tests.of(h); spec != nil && !real && !moment {
 		inc.Kind = "test"
 		inc.plan(spec, due, cmp.Or(inc.Declared, bySchedule))
 	}

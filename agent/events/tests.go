@@ -95,6 +95,13 @@ func (s Schedule) window(t time.Time) (w window, ok bool) {
 	}
 }
 
+// daily reports whether the window that a time is in, or the next, is no more
+// than a day.
+func (s Schedule) daily(t time.Time) bool {
+	w, ok := s.window(t)
+	return ok && w.to.Sub(w.from) <= 25*time.Hour // that of a day on which clocks go back
+}
+
 // in returns the window in one period, whose dates are those of two midnights in UTC.
 func (s Schedule) in(from, to time.Time) window {
 	switch {

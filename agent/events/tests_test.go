@@ -686,3 +686,96 @@ func TestMainsFailInsteadOfSelfTest(t *testing.T) {
 		t.Errorf("one UPS on battery for a second: %q", all)
 	}
 }
+
+// TestFlickerIsNoBlackout: UPS units that are on battery for a moment, while the
+// board before them has voltage, are no blackout test, though one is due; with a
+// switch that goes over, or for longer, they are.
+func TestFlickerIsNoBlackout(t *testing.T) {
+	for name, test := range map[string]struct {
+		then func(p *plant)
+		want string
+	}{
+		"flicker":                        {func(p *plant) { p.well(10) }, "incident "},
+		"flicker, read before the board": {func(p *plant) { p.at += time.Second; p.well(10) }, "incident "},
+		"transfer": {func(p *plant) {
+			p.well(3)
+			p.now("ats", "selected_source=b preferred_source=a")
+			p.well(10)
+		}, "test blackout"},
+		"longer": {func(p *plant) {
+			for range 20 {
+				p.now("ups", "status=on_battery battery_charge=90")
+			}
+		}, "test blackout"},
+		"dead": {func(p *plant) { p.dead(3) }, "test blackout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := blackout(t, dir)
+			due := p.agenda()
+			p.say("ups", "status=on_battery battery_charge=99")
+			test.then(p)
+			p.well(80)
+			p.e.Flush()
+			all, err := List(dir)
+			if err != nil || len(all) != 1 || all[0].Kind+" "+all[0].Plan != test.want || all[0].Began.Sub(p.start) != time.Second {
+				t.Fatalf("%+v, %v", all, err)
+			}
+			if all[0].Kind == "incident" {
+				p.wantAgenda("it is still due", due...)
+				if all[0].Severity != agent.Alarm {
+					t.Errorf("it is %s", all[0].Severity)
+				}
+			}
+		})
+	}
+}
+
+// TestBlackoutOfAnyDay: a plan that names no day does not quiet what fails on
+// one of its days, though that counts as the test; where somebody declared it,
+// it does. A plan that names the day is enough.
+func TestBlackoutOfAnyDay(t *testing.T) {
+	for _, test := range []struct {
+		schedule Schedule
+		declared bool
+		quiet    bool
+	}{
+		{Schedule{Every: "month"}, false, false},
+		{Schedule{Every: "month"}, true, true},
+		{Schedule{Every: "month", Day: 4}, false, true},
+		{Schedule{Every: "week", Weekday: 3}, false, true},
+		{Schedule{Every: "week"}, false, false},
+	} {
+		dir := t.TempDir()
+		p := newPlant(t, Options{Dir: dir}, func(s *Setup) {
+			s.Tests = []Plan{{ID: "blackout", Name: "Test blackout", Kind: Blackout, Schedule: test.schedule}}
+			s.Devices = append(s.Devices, &agent.Device{ID: "feed", Name: "Feed", Class: "switchboard", Every: time.Second})
+			s.Nodes = append(s.Nodes, Node{"feed", "switchboard", []agent.Feed{{To: "msb"}}})
+		})
+		p.now("feed", "voltage/L1=230")
+		p.well(1)
+		if test.declared {
+			if _, err := p.e.StartTest("blackout", "", "Jana"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 { // the main breaker opens
+			p.say("feed", "voltage/L1=230")
+			p.dead(1)
+		}
+		loud := 0
+		for _, e := range p.e.Active() {
+			if e.Severity == agent.Alarm {
+				loud++
+			}
+		}
+		if (loud == 0) != test.quiet {
+			t.Errorf("%+v, declared %v: %d alarms of\n%s", test.schedule, test.declared, loud, strings.Join(p.lines(), "\n"))
+		}
+		p.say("feed", "voltage/L1=230")
+		p.well(70)
+		if got := p.verdicts(dir); len(got) != 1 || !strings.HasPrefix(got[0], "test blackout ") {
+			t.Errorf("%+v: %q", test.schedule, got)
+		}
+	}
+}

@@ -661,6 +661,27 @@ func TestAnyChart(t *testing.T) {
 	}
 }
 
+// TestTakenForATest: of an outage that only the plan says was a test, the report
+// says so; of one that was expected or declared it does not.
+func TestTakenForATest(t *testing.T) {
+	of := func(declared string, severity agent.Severity) *events.Record {
+		r := *monthly(t)
+		r.Declared = declared
+		r.Events = []agent.Event{{ID: r.ID, Kind: "test", Severity: severity}, {ID: "x", Kind: "state", Metric: "supply", State: "dead", Severity: severity}}
+		return &r
+	}
+	for lang, want := range map[string]string{"en": "Nobody declared it: an outage", "cs": "Nikdo ji neohlásil: za zkoušku"} {
+		for _, test := range []struct {
+			r    *events.Record
+			said bool
+		}{{of("schedule", agent.Alarm), true}, {of("schedule", agent.Info), false}, {of("Jana", agent.Alarm), false}} {
+			if text := write(t, OfRecord(test.r, nil, lang, afternoon), "md"); strings.Contains(text, want) != test.said {
+				t.Errorf("%s, declared by %s, %s: %s", lang, test.r.Declared, test.r.Severity, text)
+			}
+		}
+	}
+}
+
 // TestCancelled: a test that was called off says by whom, why and what became of
 // it, is compared with nothing, and counts in no month as planned or done.
 func TestCancelled(t *testing.T) {

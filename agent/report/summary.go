@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"plantroom/agent"
@@ -65,6 +66,10 @@ func (s *Story) summary(t tongue) string {
 	if r.Kind == "test" {
 		out = append(out, s.outcome(t))
 	}
+	if takenFor(r) {
+		add(agent.Words{EN: "Nobody declared it: an outage in the time of the planned test was taken for that. If nobody cut the supply on purpose, it was none.",
+			CS: "Nikdo ji neohlásil: za zkoušku byl považován výpadek v jejím plánovaném čase. Pokud napájení nikdo záměrně nevypnul, zkouškou nebyl."})
+	}
 	for _, f := range named(r, events.TimeToLoad) {
 		out = append(out, generatorSentence(t, r, f))
 	}
@@ -83,6 +88,14 @@ func (s *Story) summary(t tongue) string {
 		add(agent.Words{EN: "Not everything was observed; what is missing is listed below.", CS: "Ne vše bylo pozorováno; co chybí, je uvedeno níže."})
 	}
 	return strings.Join(out, " ")
+}
+
+// takenFor reports whether a test may have been an outage: only the plan says
+// that it is one, and what was lost called.
+func takenFor(r *events.Record) bool {
+	return r.Kind == "test" && r.Declared == "schedule" && slices.ContainsFunc(r.Events, func(e agent.Event) bool {
+		return e.Severity == agent.Alarm && (e.Metric == "supply" && e.State == "dead" || e.Metric == "status" && e.State == "on_battery")
+	})
 }
 
 // outcome says how a test ended.
