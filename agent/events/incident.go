@@ -53,6 +53,7 @@ type incident struct {
 	well     time.Time // when the last of these ended, by the clock as it is now
 	full     time.Time // until when every reading is recorded, likewise
 	settings []setting // of the clock since it began
+	from     string    // ID of the test whose recorder it takes over
 }
 
 // A setting of the clock while an incident is recorded.
@@ -337,7 +338,7 @@ func (e *Engine) openRecord(inc *incident, severity agent.Severity) {
 			}
 		}
 	} else {
-		inc.recorder.name(e.options.Dir, inc.ID)
+		inc.recorder.take(e.options.Dir, inc.from, inc.ID)
 	}
 	e.incidents = append(e.incidents, inc)
 	for _, other := range slices.Clone(e.incidents) {
@@ -472,9 +473,12 @@ func (e *Engine) tick() {
 		return
 	}
 	for _, inc := range slices.Clone(e.incidents) {
-		switch {
-		case inc.Ended.IsZero() && inc.Verdict == Cancelled: // just before a kill
+		if inc.Verdict == Cancelled { // just before a kill
 			e.callOff(inc)
+		}
+	}
+	for _, inc := range slices.Clone(e.incidents) {
+		switch {
 		case inc.Ended.IsZero():
 			if e.over(inc) {
 				e.finish(inc)
@@ -606,8 +610,11 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 	}
 	for _, m := range metas {
 		r := written[m.ID]
-		gone := r == nil && m.Verdict != Cancelled // to make room; what is cancelled at once may have had no time to be written
-		if !m.Watched.IsZero() && (gone || r != nil && !r.Watched.IsZero()) {
+		cancelled := m.Verdict == Cancelled && (r == nil || r.Verdict != Cancelled) // and that is not in the record yet
+		if cancelled && r != nil {
+			*r = m.Record
+		}
+		if !m.Watched.IsZero() && !cancelled && (r == nil || !r.Watched.IsZero()) { // without a record it was removed to make room
 			continue
 		}
 		inc := &incident{meta: *m, own: e.byID[m.ID], well: m.Began}

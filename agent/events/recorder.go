@@ -131,13 +131,16 @@ func newRecorder(dir, id string, began time.Time) *recorder {
 	return r
 }
 
-// name gives what it writes the name of another record.
-func (r *recorder) name(dir, id string) {
-	if r.f == nil {
+// take has the readings of a record be those of another.
+func (r *recorder) take(dir, from, id string) {
+	if dir == "" {
 		return
 	}
-	if err := os.Rename(r.f.Name(), filepath.Join(dir, id+readingsSuffix)); err != nil && r.err == nil {
-		r.err = err
+	for _, suffix := range []string{readingsSuffix, compressedSuffix} {
+		err := os.Rename(filepath.Join(dir, from+suffix), filepath.Join(dir, id+suffix))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && r.err == nil {
+			r.err = err
+		}
 	}
 }
 

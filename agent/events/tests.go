@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -392,12 +393,15 @@ func (e *Engine) EndTest(by string) (id string, err error) {
 	return "", fmt.Errorf("a test that somebody declared: %w", ErrNotFound)
 }
 
-// CancelTest says that the test under way with that ID, or of the plan with that
-// id, is none: it was declared by mistake, was called off, or was taken for the
-// one that is due. Where id is "" the one under way is meant. It counts as
-// neither made nor missed, its plan is still due, and what happened meanwhile is
-// what it would have been without it.
+// CancelTest says that a test is none: it was declared by mistake, was called
+// off, or was an outage that was taken for the one that was due. It is the one
+// under way with that ID, or of the plan with that id; where id is "", the only
+// one; or one that has ended, by its ID. It counts as neither made nor missed,
+// its plan is due as if it had not been, and what happened meanwhile is what it
+// would have been without it.
 func (e *Engine) CancelTest(id, by, why string) (string, error) {
+	e.keeper.working.Lock() // records are as the keeper leaves them
+	defer e.keeper.working.Unlock()
 	e.mu.Lock()
 	defer e.deliver()
 	defer e.mu.Unlock()
@@ -423,15 +427,66 @@ func (e *Engine) CancelTest(id, by, why string) (string, error) {
 	case known && e.events[at].Kind == "incident":
 		return "", fmt.Errorf("%s is an incident; only a test can be cancelled", id)
 	case known && e.events[at].Kind == "test":
-		return "", fmt.Errorf("%s has ended, and only a test under way can be cancelled; note something about it by its ID", id)
+		inc, err := e.ended(*e.events[at])
+		if err != nil {
+			return "", err
+		}
+		meant = []*incident{inc}
 	default:
-		return "", fmt.Errorf("test %s under way: %w", id, ErrNotFound)
+		return "", fmt.Errorf("test %s under way, or of the last weeks: %w", id, ErrNotFound)
 	}
 	inc := meant[0]
+	inc.Criteria = nil
 	inc.Verdict, inc.Cancelled = Cancelled, &agent.Note{Time: e.now.Add(inc.recorder.ahead), By: person(by), Text: strings.TrimSpace(why)}
 	e.keepMeta(inc)
 	e.callOff(inc)
 	return inc.ID, nil
+}
+
+// ended returns a test that has ended as if it were still watched, so that it
+// can be cancelled. The error says why it cannot be.
+func (e *Engine) ended(ev agent.Event) (*incident, error) {
+	for _, inc := range e.incidents {
+		if inc.Ended.IsZero() {
+			return nil, fmt.Errorf("%s is under way (%s); a test that has ended can be cancelled when that has", inc.Title.EN, inc.ID)
+		}
+	}
+	if e.options.Dir == "" {
+		return nil, errors.New("a test that has ended cannot be cancelled: nothing is recorded without a state folder")
+	}
+	records, err := List(e.options.Dir)
+	at := slices.IndexFunc(records, func(r *Record) bool { return r.ID == ev.ID })
+	var inc *incident
+	for _, known := range slices.Concat(e.incidents, e.keeper.judged, e.keeper.incidents) {
+		if known.ID == ev.ID {
+			inc = known // which is newer
+		}
+	}
+	switch {
+	case inc == nil && at < 0 && err != nil:
+		return nil, err
+	case inc == nil && (at < 0 || records[at].Domain == "" || records[at].Verdict == Missed):
+		return nil, fmt.Errorf("%s was not made as far as anything was observed, and cannot be cancelled", ev.Text.EN)
+	case inc == nil:
+		inc = &incident{meta: meta{Record: *records[at]}, own: &happening{event: ev, since: ev.Began, severity: ev.Severity}}
+		inc.recorder = newRecorder("", inc.ID, inc.Began)
+		inc.recorder.memory, inc.recorder.err = nil, fs.ErrClosed
+	}
+	if inc.Verdict == Cancelled {
+		return nil, fmt.Errorf("%s; it is cancelled already", ev.Text.EN)
+	}
+	if inc.Plan != "" {
+		delete(e.tests.done, inc.Plan)
+		delete(e.tests.last, inc.Plan)
+		for _, r := range records {
+			if r.Plan == inc.Plan && r.ID != inc.ID {
+				e.tests.count(r)
+				e.tests.went(r)
+			}
+		}
+	}
+	inc.Watched = time.Time{} // after a kill it is to be called off still
+	return inc, nil
 }
 
 // callOff ends a test that is none. What happened meanwhile, as far as it is of
@@ -457,6 +512,8 @@ func (e *Engine) callOff(inc *incident) {
 		}
 		parts = append(parts, h)
 	}
+	// Causes come first, the others follow from them.
+	slices.SortStableFunc(parts, func(a, b *happening) int { return cmp.Compare(min(1, b.meaning.rank), min(1, a.meaning.rank)) })
 	for i, h := range parts {
 		if h.incident != nil {
 			continue // that began with one before
@@ -472,10 +529,13 @@ func (e *Engine) callOff(inc *incident) {
 			to := newIncident(cause)
 			to.Began, to.Notes = h.since, inc.remembered()
 			if took == nil && len(inc.settings) == 0 {
-				took, to.recorder, to.Devices, to.Charges = to, inc.recorder, inc.Devices, inc.Charges
+				took, to.from, to.recorder, to.Devices, to.Charges = to, inc.ID, inc.recorder, inc.Devices, inc.Charges
 			}
 			e.openRecord(to, cause.severity)
-			inc.Became = cmp.Or(inc.Became, to.ID)
+			if inc.Became == "" {
+				inc.Became = to.ID
+				e.keepMeta(inc)
+			}
 			e.join(to, cause)
 			e.update(cause)
 			if h.incident != nil {
@@ -484,6 +544,7 @@ func (e *Engine) callOff(inc *incident) {
 		}
 		if to := e.incidentFor(h); to != nil {
 			e.join(to, h)
+			inc.Became = cmp.Or(inc.Became, to.ID)
 		}
 		e.update(h)
 	}
@@ -492,7 +553,14 @@ func (e *Engine) callOff(inc *incident) {
 	}
 	inc.Open = false
 	inc.own.event.Text = inc.verdictText()
-	e.end(inc.own, e.now)
+	if inc.own.event.Active() {
+		e.end(inc.own, e.now)
+	} else {
+		e.update(inc.own)
+	}
+	if v := Verdict(e.tests.last[inc.Plan].Verdict); inc.Plan != "" && v != Failed && v != Missed {
+		e.kept(inc.Plan, e.now)
+	}
 	inc.Ended = inc.own.event.Ended
 	e.unwatch(inc)
 	e.tests.next = time.Time{} // its plan may be missed already

@@ -381,7 +381,8 @@ func TestCancelled(t *testing.T) {
 		t.Fatalf("cancelled %s, %v", got, err)
 	}
 	p.wantAgenda("cancelled", due...)
-	if _, err := p.e.CancelTest(id, "Jana", ""); err == nil || !strings.Contains(err.Error(), "has ended, and only a test under way can be cancelled") {
+	p.e.Flush()
+	if _, err := p.e.CancelTest(id, "Jana", ""); err == nil || err.Error() != "Test blackout: cancelled by Jana; it is cancelled already" {
 		t.Errorf("twice: %v", err)
 	}
 	p.well(70)
@@ -413,8 +414,112 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.well(1)
-	if got := p.e.Active(); len(got) != 1 || got[0].Text.EN != "Test blackout was due and was not made" {
-		t.Errorf("%+v", got)
+	got := p.e.Active()
+	if len(got) != 1 || got[0].Text.EN != "Test blackout was due and was not made" {
+		t.Fatalf("%+v", got)
+	}
+	p.e.Flush()
+	if _, err := p.e.CancelTest(got[0].ID, "Jana", ""); err == nil || !strings.Contains(err.Error(), "was not made as far as anything was observed, and cannot be cancelled") {
+		t.Errorf("one that was missed: %v", err)
+	}
+}
+
+// TestCancelledAfterwards: an outage that was taken for the planned test is
+// cancelled when it is over: while its batteries charge, long after, and after a
+// restart. It is an incident of then; the plan is due as if it had not been, and
+// how it went last is what it was before.
+func TestCancelledAfterwards(t *testing.T) {
+	for _, when := range []string{"at once", "watched", "long after", "restart", "window over"} {
+		for _, carried := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, carried %v", when, carried), func(t *testing.T) {
+				dir := t.TempDir()
+				p := blackout(t, dir)
+				due := p.agenda()
+				p.say("gen", "status=starting mode=auto output_power=0")
+				p.say("ups", "status=on_battery battery_charge=90")
+				p.dead(3)
+				if carried {
+					p.now("gen", "status=running mode=auto output_power=0")
+					for range 15 {
+						p.say("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0 breaker=closed")
+						p.say("gen", "status=on_load mode=auto output_power=50000")
+						p.say("ups", "status=online battery_charge=90")
+						p.now("ats", "selected_source=b preferred_source=a")
+					}
+				}
+				p.well(62)
+				id := ""
+				for _, e := range p.e.Events(agent.EventQuery{}) {
+					if e.Kind == "test" && e.Metric == power {
+						id = e.ID
+					}
+				}
+				switch when {
+				case "at once":
+				case "watched":
+					p.e.Flush()
+				default:
+					p.well(200)
+					p.e.Flush()
+				}
+				switch when {
+				case "restart":
+					p.open(Options{Dir: dir})
+				case "window over":
+					p.at = 2 * time.Hour
+				}
+				p.well(1)
+				if _, err := p.e.CancelTest(id, "Petr", "the transformer failed"); err != nil {
+					t.Fatal(err)
+				}
+				p.well(2)
+				if when == "window over" {
+					if got := p.e.Active(); len(got) != 1 || got[0].Text.EN != "Test blackout was due and was not made" {
+						t.Errorf("lasts: %+v", got)
+					}
+				} else {
+					p.wantAgenda("cancelled", due...)
+					if got := p.e.Active(); len(got) != 0 {
+						t.Errorf("lasts: %+v", got)
+					}
+				}
+				p.well(100)
+				p.e.Flush()
+				all, err := List(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var inc *Record
+				for _, r := range all {
+					switch {
+					case r.ID == id && (r.Verdict != Cancelled || len(r.Events) != 1 || r.Became == "" || r.Watched.IsZero()):
+						t.Errorf("the test: %+v", r)
+					case r.Kind == "incident" && inc == nil:
+						inc = r
+					case r.ID != id && r.Verdict != Missed:
+						t.Errorf("there is %+v", r)
+					}
+				}
+				if inc == nil || inc.Title.EN != "Mains failure" || inc.Severity != agent.Alarm || inc.Began.Sub(p.start) != time.Second || inc.Watched.IsZero() {
+					t.Fatalf("the incident: %+v", inc)
+				}
+				for _, e := range p.e.Events(agent.EventQuery{}) {
+					if e.Kind == "state" && e.Parent != inc.ID {
+						t.Errorf("no part of it: %s", e.Text.EN)
+					}
+				}
+				if f := inc.figure(TimeOnBattery, "ups"); f == nil || f.Value < 3 || f.Value > 6 {
+					t.Errorf("on battery: %+v", f)
+				}
+				if r, err := Load(dir, inc.ID); err != nil || len(r.Series) == 0 {
+					t.Errorf("%d series, %v", len(r.Series), err)
+				}
+				was := p.agenda()
+				p.open(Options{Dir: dir})
+				p.well(1)
+				p.wantAgenda("after another restart", was...)
+			})
+		}
 	}
 }
 
@@ -517,6 +622,12 @@ func TestCancelledOutage(t *testing.T) {
 // TestKilledWhileCancelling: killed after any line that a cancel writes, it is
 // carried out all the same: one incident, with all that happened.
 func TestKilledWhileCancelling(t *testing.T) {
+	for name, over := range map[string]bool{"under way": false, "over": true} {
+		t.Run(name, func(t *testing.T) { killedWhileCancelling(t, over) })
+	}
+}
+
+func killedWhileCancelling(t *testing.T, over bool) {
 	dir := t.TempDir()
 	p := blackout(t, dir)
 	if _, err := p.e.StartTest("blackout", "", "Jana"); err != nil {
@@ -525,6 +636,18 @@ func TestKilledWhileCancelling(t *testing.T) {
 	p.dead(3)
 	p.well(2) // one of the parts is over
 	p.dead(2)
+	id, old := p.e.Tests().Running[0].ID, []byte(nil)
+	if over {
+		if _, err := p.e.EndTest("Jana"); err != nil {
+			t.Fatal(err)
+		}
+		p.well(300)
+		p.e.Flush()
+		var err error
+		if old, err = os.ReadFile(filepath.Join(dir, id+recordSuffix)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	journal := func(dir string) string {
 		names, err := journals(dir)
 		if err != nil {
@@ -540,10 +663,10 @@ func TestKilledWhileCancelling(t *testing.T) {
 		return text
 	}
 	before := text()
-	id, err := p.e.CancelTest("", "Petr", "")
-	if err != nil {
+	if _, err := p.e.CancelTest(id, "Petr", ""); err != nil {
 		t.Fatal(err)
 	}
+	due := p.agenda()
 	after, end := text(), p.at
 	p.e.Flush()
 	kills := 0
@@ -566,10 +689,18 @@ func TestKilledWhileCancelling(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if over {
+			if err := os.WriteFile(filepath.Join(killed, id+recordSuffix), old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		p.at = end
 		p.open(Options{Dir: killed})
-		p.dead(2)
+		if !over {
+			p.dead(2)
+		}
 		p.well(70)
+		p.wantAgenda(fmt.Sprintf("killed after line %d", kills), due...)
 		p.e.Flush()
 		var lines []string
 		for _, line := range p.lines() {
@@ -582,13 +713,17 @@ func TestKilledWhileCancelling(t *testing.T) {
 		const of = " < Mains failure: Main switchboard has no voltage"
 		want := []string{"alarm Main switchboard has no voltage" + of, "alarm Main switchboard has no voltage" + of, "alarm Mains failure: Main switchboard has no voltage",
 			"alarm UPS is on battery" + of, "alarm UPS is on battery" + of, "info Test blackout: cancelled by Petr", "warning Cooler has stopped" + of, "warning Cooler has stopped" + of}
+		if over { // it had failed, which is over too
+			want = append(slices.DeleteFunc(want, func(line string) bool { return strings.HasPrefix(line, "info") }), "warning Test blackout: cancelled by Petr",
+				"warning Test blackout: failed: Generator, time on load: not observed (at least 10 s)")
+		}
 		if diff := cmp.Diff(want, lines); diff != "" {
 			t.Errorf("killed after line %d: (-want +got)\n%s", kills, diff)
 		}
 		if len(p.e.Active()) > 0 {
 			t.Errorf("killed after line %d: lasts: %v", kills, p.e.Active())
 		}
-		if r, err := Load(killed, id); err != nil || r.Verdict != Cancelled || r.Ended.IsZero() || len(r.Events) != 1 {
+		if r, err := Load(killed, id); err != nil || r.Verdict != Cancelled || r.Ended.IsZero() || len(r.Events) != 1 || len(r.Criteria) > 0 || r.Became == "" {
 			t.Errorf("killed after line %d: %+v, %v", kills, r, err)
 		}
 	}

@@ -67,8 +67,8 @@ func (s *Story) summary(t tongue) string {
 		out = append(out, s.outcome(t))
 	}
 	if takenFor(r) {
-		add(agent.Words{EN: "Nobody declared it: an outage in the time of the planned test was taken for that. If nobody cut the supply on purpose, it was none.",
-			CS: "Nikdo ji neohlásil: za zkoušku byl považován výpadek v jejím plánovaném čase. Pokud napájení nikdo záměrně nevypnul, zkouškou nebyl."})
+		add(agent.Words{EN: "Nobody declared it: an outage in the time of the planned test was taken for that. If nobody cut the supply on purpose, it was none; plantroom test cancel %s says so.",
+			CS: "Nikdo ji neohlásil: za zkoušku byl považován výpadek v jejím plánovaném čase. Pokud napájení nikdo záměrně nevypnul, zkouškou nebyl, což řekne plantroom test cancel %s."}, r.ID)
 	}
 	for _, f := range named(r, events.TimeToLoad) {
 		out = append(out, generatorSentence(t, r, f))

@@ -300,7 +300,7 @@ func (cmd *testEndCmd) Run(ctx context.Context, c *console) error {
 }
 
 type testCancelCmd struct {
-	ID   string `arg:"" optional:"" help:"The test, as plantroom events shows it, or the id of a planned one. Without it the one under way is meant."`
+	ID   string `arg:"" optional:"" help:"The test, as plantroom events shows it, also when it has ended; or the id of a planned one that is under way. Without it the one under way is meant."`
 	Note string `help:"Why." placeholder:"TEXT"`
 	speaker
 }

@@ -135,9 +135,17 @@ func TestKillInAnIncident(t *testing.T) {
 		t.Errorf("the record ends at %v, with %d readings before the acknowledgement and %d after", record.Ended, before, after)
 	}
 
-	if out, code := typed("test", "start", "--name", "Blackout by hand", "--by", "Jana"); code != 0 {
+	// began declares a test and returns its ID.
+	began := func(args ...string) (id string) {
+		t.Helper()
+		out, code := typed(append([]string{"test", "start", "--by", "Jana"}, args...)...)
+		if fields := strings.Fields(out); code == 0 && len(fields) > 2 {
+			return fields[2]
+		}
 		t.Fatalf("test start: exit %d: %s\n%s", code, out, log)
+		return ""
 	}
+	byHand := began("--name", "Blackout by hand")
 	if out, code := typed("test", "start", "--name", "Another"); code != 1 || !strings.Contains(out, "Blackout by hand is under way since") {
 		t.Errorf("two at a time: exit %d: %s", code, out)
 	}
@@ -165,15 +173,6 @@ func TestKillInAnIncident(t *testing.T) {
 	})
 
 	// One is declared by mistake, and one just before the mains really fail; the agent is killed in that.
-	began := func(args ...string) (id string) {
-		t.Helper()
-		out, code := typed(append([]string{"test", "start", "--by", "Jana"}, args...)...)
-		if fields := strings.Fields(out); code == 0 && len(fields) > 2 {
-			return fields[2]
-		}
-		t.Fatalf("test start: exit %d: %s", code, out)
-		return ""
-	}
 	id = began("--name", "By mistake")
 	if out, code := typed("test", "cancel", "--by", "Jana", "--note", "the wrong building"); code != 0 || !strings.HasPrefix(out, "the test "+id+" is cancelled") {
 		t.Errorf("test cancel: exit %d: %s", code, out)
@@ -206,10 +205,19 @@ func TestKillInAnIncident(t *testing.T) {
 	if record.Kind != "incident" || len(record.Notes) != 1 || !strings.Contains(record.Notes[0].Text, id) || !strings.HasSuffix(record.Notes[0].Text, "the transformer failed") {
 		t.Errorf("the incident: %+v", record)
 	}
+	// Even the one that was passed can be; it is an incident of then.
+	if out, code := typed("test", "cancel", byHand, "--by", "Petr"); code != 0 {
+		t.Errorf("test cancel: exit %d: %s", code, out)
+	}
+	listed(`(?s)info .* Blackout by hand: cancelled by Petr  ` + byHand + `\n.*alarm .* Mains failure: board-1 has no voltage`)
+	peer.Until(t, "the report on it", func() bool {
+		text, code := typed("report", "test", byHand, "--format", "md")
+		return code == 0 && strings.Contains(text, "What happened meanwhile is the incident")
+	})
 	for _, ask := range []struct{ want, args string }{
 		{"cancelled +By mistake\n", "list"}, {"cancelled +Blackout that never was\n", "list"},
 		{"What happened meanwhile is the incident " + became, "test " + id + " --format md"},
-		{"Cancelled: 2\\.", "month " + time.Now().Format("2006-01") + " --format md"},
+		{"Cancelled: 3\\.", "month " + time.Now().Format("2006-01") + " --format md"},
 	} {
 		out := &bytes.Buffer{}
 		if code := run(t.Context(), append(append([]string{"report"}, strings.Fields(ask.args)...), "--config", path), out, out); code != 0 || !regexp.MustCompile(ask.want).MatchString(out.String()) {
