@@ -701,6 +701,26 @@ func TestCallsOnce(t *testing.T) {
 	}
 }
 
+// TestToldOfABeginning: that an incident began a little earlier than it was thought
+// is in its record, and nobody is told the same again.
+func TestToldOfABeginning(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.well(5)
+	p.now("msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0")
+	p.at -= 3 * time.Second // polled before, and slower to answer
+	p.say("ups", "status=on_battery")
+	last := map[string]agent.Event{}
+	for _, e := range p.told {
+		if cmp.Equal(e, last[e.ID]) {
+			t.Errorf("told twice: %s", e.Text.EN)
+		}
+		last[e.ID] = e
+	}
+	if at := p.e.incidents[0].Began.Sub(p.start); at != 3*time.Second {
+		t.Errorf("it began at %v", at)
+	}
+}
+
 // TestKilledBeforeItCalls: what calls nobody yet when the agent is killed calls
 // after the restart.
 func TestKilledBeforeItCalls(t *testing.T) {

@@ -428,8 +428,10 @@ func (e *Engine) join(inc *incident, h *happening) {
 		inc.Severity, changed = severity, true
 	}
 	if changed {
-		inc.own.severity, inc.own.event.Text = inc.Severity, inc.text()
-		e.update(inc.own)
+		if text := inc.text(); inc.own.severity != inc.Severity || inc.own.event.Text != text {
+			inc.own.severity, inc.own.event.Text = inc.Severity, text
+			e.update(inc.own)
+		}
 		e.keepMeta(inc)
 	}
 }
