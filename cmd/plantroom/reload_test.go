@@ -85,8 +85,8 @@ func TestReload(t *testing.T) {
 		if err != nil {
 			t.Fatal(row, err)
 		}
-		// A poll in the same slot may start some milliseconds later than another.
-		if last != 0 && at-last > 300e6 {
+		// Where the machine is busy a poll starts later in its slot, and some are skipped.
+		if last != 0 && at-last > 1000e6 {
 			t.Errorf("no poll of the device that stayed for %d ms", (at-last)/1e6)
 		}
 		last = at
