@@ -3,15 +3,10 @@ package mqtt
 import (
 	"strings"
 	"sync"
-	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
-
-// suback is how long a client may take to receive that it has subscribed. As
-// long nothing is retained.
-const suback = 2 * time.Second
 
 // retained is a hook that lets nobody retain a message while the library looks
 // for what a new subscriber gets.
@@ -20,10 +15,11 @@ const suback = 2 * time.Second
 // holding a lock, and reads that without: a string half of which is written,
 // which takes the whole agent down where it is the first of its topic.
 //
-// So whoever subscribes holds a lock from OnSubscribed, which is called before
-// the library looks, to OnPacketProcessed, and whoever retains from OnPublish or
-// OnWill to OnRetainMessage; TestSubscribersWhilePublishing fails with -race
-// where one of these is not called any more.
+// So whoever subscribes holds a lock from when it was told that it has, right
+// before the library looks, to OnPacketProcessed, and whoever retains from
+// OnPublish or OnWill to OnRetainMessage. Between these nothing waits for a
+// client. TestSubscribersWhilePublishing fails with -race where one of them is
+// not called any more.
 type retained struct {
 	mochi.HookBase
 	tree sync.RWMutex
@@ -35,7 +31,7 @@ func (*retained) ID() string { return "retained" }
 // Provides says which of a hook's methods it has.
 func (*retained) Provides(method byte) bool {
 	switch method {
-	case mochi.OnConnect, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnPacketProcessed, mochi.OnPublish, mochi.OnWill, mochi.OnRetainMessage:
+	case mochi.OnConnect, mochi.OnSubscribe, mochi.OnPacketSent, mochi.OnPacketProcessed, mochi.OnPublish, mochi.OnWill, mochi.OnRetainMessage:
 		return true
 	}
 	return false
@@ -59,16 +55,17 @@ func (*retained) OnSubscribe(_ *mochi.Client, pk packets.Packet) packets.Packet 
 	return pk
 }
 
-// OnSubscribed is called before the client is told that it has subscribed, which
-// must not take for ever.
-func (r *retained) OnSubscribed(cl *mochi.Client, _ packets.Packet, _ []byte) {
-	cl.Net.Conn.SetWriteDeadline(time.Now().Add(suback)) // the library sets another before it reads on
-	r.tree.RLock()
+// OnPacketSent is called right before what is retained is looked for.
+func (r *retained) OnPacketSent(_ *mochi.Client, pk packets.Packet, _ []byte) {
+	if pk.FixedHeader.Type == packets.Suback {
+		r.tree.RLock()
+	}
 }
 
-// OnPacketProcessed is called after what is retained was looked for.
-func (r *retained) OnPacketProcessed(_ *mochi.Client, pk packets.Packet, _ error) {
-	if pk.FixedHeader.Type == packets.Subscribe {
+// OnPacketProcessed is called after what is retained was looked for, and also
+// where the client could not be told.
+func (r *retained) OnPacketProcessed(_ *mochi.Client, pk packets.Packet, err error) {
+	if pk.FixedHeader.Type == packets.Subscribe && err == nil {
 		r.tree.RUnlock()
 	}
 }
