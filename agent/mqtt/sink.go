@@ -73,7 +73,7 @@ import (
 
 const (
 	connectTimeout = 5 * time.Second
-	ackTimeout     = 10 * time.Second
+	ackTimeout     = 10 * time.Second // between one acknowledgement and the next
 	qos            = 1
 
 	lasting  = 10 * time.Second // how long a connection has to last to be a sound one
@@ -480,9 +480,6 @@ func unframe(b []byte) (topic string, at int64, payload, rest []byte, err error)
 // have it, which may be newer than the block, and then as history what the
 // block has and nobody has seen.
 func (s *Sink) Send(ctx context.Context, block []byte) error {
-	whole := ctx
-	ctx, cancel := context.WithTimeoutCause(ctx, ackTimeout, errNoAck)
-	defer cancel()
 	if err := s.connect(ctx); err != nil {
 		return agent.Plainly(fmt.Errorf("connect to %s: %w", s.options.URL, err))
 	}
@@ -494,12 +491,6 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 		if !some || failed != nil {
 			return
 		}
-		ctx := ctx
-		if careful {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(whole, ackTimeout, errNoAck)
-			defer cancel()
-		}
 		token, err := s.publish(ctx, topic, retain, payload)
 		switch {
 		case err != nil:
@@ -509,7 +500,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 		default:
 			acks = append(acks, token)
 		}
-		if careful && failed != nil && ctx.Err() == nil {
+		if careful && failed != nil && !errors.Is(failed, errNoAck) && ctx.Err() == nil {
 			s.blame(topic, payload)
 		}
 	}
@@ -781,14 +772,24 @@ func (s *Sink) publish(ctx context.Context, topic string, retain bool, payload [
 	}
 }
 
-// wait waits for the broker's word on a token.
+// wait waits for the broker's word on a token, not for ever. Words come in the
+// order of the messages, so a slow broker that goes on is waited for.
 func (s *Sink) wait(ctx context.Context, token paho.Token) error {
 	select {
 	case <-token.Done():
 		return token.Error()
-	case <-s.lost:
+	default:
+	}
+	late := time.NewTimer(ackTimeout)
+	defer late.Stop()
+	select {
+	case <-token.Done():
+		return token.Error()
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-late.C:
+		return errNoAck
+	case <-s.lost:
 	}
 	select {
 	case <-token.Done(): // the client may know more
