@@ -48,12 +48,11 @@ func Listen(address, username, password string, log *slog.Logger) (*Broker, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{server: server, tcp: newSessions(address)}
-	if err := server.AddHook(&takeover{server: server, sessions: b.tcp}, nil); err != nil {
-		return nil, err
-	}
-	if err := server.AddHook(new(retained), nil); err != nil {
-		return nil, err
+	b := &Broker{server: server, tcp: newSessions(server, address)}
+	for _, hook := range []mochi.Hook{&takeover{sessions: b.tcp}, new(retained), new(quotas)} {
+		if err := server.AddHook(hook, nil); err != nil {
+			return nil, err
+		}
 	}
 	if err := server.AddListener(b.tcp); err != nil {
 		return nil, agent.Plainly(fmt.Errorf("listen on %s: %w", address, err))

@@ -11,6 +11,8 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"plantroom/testdata/peer"
 )
 
 func listen(t *testing.T) *Broker {
@@ -183,7 +185,29 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	for i := range 16 {
 		done(t, agent.Publish(fmt.Sprint("plantroom/", i), 1, true, large))
 	}
+	// It comes again, and is let in though it cannot be told that it was put out.
+	dial(t, b, paho.NewClientOptions().SetClientID("deaf")).Disconnect(0)
 	if err := b.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReceiveMaximum: clients of MQTT 5 that say how many messages they can take
+// at once get all, and keep nobody from publishing.
+func TestReceiveMaximum(t *testing.T) {
+	b := listen(t)
+	defer b.Close()
+	_, port, _ := net.SplitHostPort(b.Addr())
+	var subs []func() []string
+	for _, most := range []string{"65535", "1000", "1"} {
+		subs = append(subs, peer.Subscribe(t, "-p", port, "-V", "5", "-q", "1", "-D", "connect", "receive-maximum", most, "-t", "plantroom/#"))
+	}
+	agent := dial(t, b, paho.NewClientOptions().SetClientID("agent"))
+	const messages = 5000
+	for i := range messages {
+		done(t, agent.Publish(fmt.Sprint("plantroom/", i), 1, false, "1"))
+	}
+	for i, lines := range subs {
+		peer.Within(t, 2*time.Minute, fmt.Sprint("all messages for client ", i), func() bool { return len(lines()) == messages })
 	}
 }

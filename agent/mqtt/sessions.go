@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -23,8 +24,11 @@ import (
 //
 // It is a listener, which sees a connection's very end, and has a hook, which
 // sees whose it is. The library's own listener leaves open for ever what
-// connects while it closes, and closes before all have ended.
+// connects while it closes, and closes before all have ended. What the library
+// has to say goodbye with takes a lock twice, and waits for itself where a
+// client ends in between.
 type sessions struct {
+	server   *mochi.Server
 	address  string
 	listener net.Listener
 	serving  sync.WaitGroup // of connections
@@ -37,17 +41,17 @@ type sessions struct {
 
 type session struct {
 	conn   net.Conn
-	client *mochi.Client // nil before it is let in
-	ended  chan struct{} // closed when nothing of it is left
+	client atomic.Pointer[mochi.Client] // nil before it is let in
+	ended  chan struct{}                // closed when nothing of it is left
 }
 
 const (
-	farewell    = time.Second            // how long clients may take to receive that the broker closes
+	farewell    = time.Second            // how long a client may take to receive that it is disconnected
 	acceptPause = 100 * time.Millisecond // before a connection is taken again where that failed
 )
 
-func newSessions(address string) *sessions {
-	return &sessions{address: address, open: map[net.Conn]*session{}, byID: map[string]*session{}}
+func newSessions(server *mochi.Server, address string) *sessions {
+	return &sessions{server: server, address: address, open: map[net.Conn]*session{}, byID: map[string]*session{}}
 }
 
 // ID names the listener.
@@ -98,38 +102,37 @@ func (s *sessions) end(n *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, n.conn)
-	if n.client != nil && s.byID[n.client.ID] == n {
-		delete(s.byID, n.client.ID)
+	if client := n.client.Load(); client != nil && s.byID[client.ID] == n {
+		delete(s.byID, client.ID)
 	}
 	close(n.ended)
 }
 
 // Close stops listening, says so to every client, ends every connection and
 // returns when nothing of them is left.
-func (s *sessions) Close(goodbye listeners.CloseFn) {
+func (s *sessions) Close(listeners.CloseFn) {
 	s.mu.Lock()
 	s.closed = true
-	s.mu.Unlock()
 	s.listener.Close()
-	late := time.AfterFunc(farewell, s.cut)
-	goodbye(s.ID())
-	late.Stop()
-	s.cut()
+	for _, n := range s.open {
+		s.serving.Go(func() { s.disconnect(n, packets.ErrServerShuttingDown) })
+	}
+	s.mu.Unlock()
 	s.serving.Wait()
 }
 
-func (s *sessions) cut() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for conn := range s.open {
-		conn.Close()
+// disconnect tells a client why, if it listens, and ends its connection.
+func (s *sessions) disconnect(n *session, why packets.Code) {
+	defer time.AfterFunc(farewell, func() { n.conn.Close() }).Stop()
+	if client := n.client.Load(); client != nil {
+		_ = s.server.DisconnectClient(client, why)
 	}
+	n.conn.Close()
 }
 
 // A takeover is the hook of sessions.
 type takeover struct {
 	mochi.HookBase
-	server   *mochi.Server
 	sessions *sessions
 }
 
@@ -148,14 +151,14 @@ func (t *takeover) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 		n, before := s.open[cl.Net.Conn], s.byID[cl.ID]
 		if n == nil || before == nil {
 			if n != nil {
-				n.client = cl
+				n.client.Store(cl)
 				s.byID[cl.ID] = n
 			}
 			s.mu.Unlock()
 			return
 		}
 		s.mu.Unlock()
-		_ = t.server.DisconnectClient(before.client, packets.ErrSessionTakenOver)
+		s.disconnect(before, packets.ErrSessionTakenOver)
 		<-before.ended
 	}
 }
