@@ -160,6 +160,12 @@ func TestCloseWhileTheyCome(t *testing.T) {
 // TestClientThatDoesNotRead: a client subscribes, never reads what it gets, and
 // subscribes again. Others go on, and the broker closes.
 func TestClientThatDoesNotRead(t *testing.T) {
+	for qos := range byte(2) {
+		t.Run(fmt.Sprint("qos", qos), func(t *testing.T) { doesNotRead(t, qos) })
+	}
+}
+
+func doesNotRead(t *testing.T, qos byte) {
 	b := listen(t)
 	conn, err := net.Dial("tcp", b.Addr())
 	if err != nil {
@@ -169,7 +175,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	conn.(*net.TCPConn).SetReadBuffer(4096)
 	io.WriteString(conn, "\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04deaf")
 	subscribe := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
-	subscribe.MessageID, subscribe.Topics, subscribe.Qoss = 1, []string{"plantroom/#"}, []byte{0}
+	subscribe.MessageID, subscribe.Topics, subscribe.Qoss = 1, []string{"plantroom/#"}, []byte{qos}
 	subscribe.Write(conn)
 	for range 2 {
 		if _, err := packets.ReadPacket(conn); err != nil { // CONNACK, SUBACK

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,7 @@ type session struct {
 }
 
 const (
+	patience    = 3 * time.Second        // how long a client may take nothing of what is written to it
 	farewell    = time.Second            // how long a client may take to receive that it is disconnected
 	acceptPause = 100 * time.Millisecond // before a connection is taken again where that failed
 )
@@ -86,14 +88,14 @@ func (s *sessions) Serve(establish listeners.EstablishFn) {
 			conn.Close()
 			return
 		}
-		n := &session{conn: conn, ended: make(chan struct{})}
-		s.open[conn] = n
+		n := &session{conn: link{conn}, ended: make(chan struct{})}
+		s.open[n.conn] = n
 		s.serving.Add(1)
 		s.mu.Unlock()
 		go func() {
 			defer s.serving.Done()
 			defer s.end(n)
-			_ = establish(s.ID(), conn) // which has told the client what it does not like
+			_ = establish(s.ID(), n.conn) // which has told the client what it does not like
 		}()
 	}
 }
@@ -129,6 +131,33 @@ func (s *sessions) disconnect(n *session, why packets.Code) {
 	}
 	n.conn.Close()
 }
+
+// A link is a client's connection. The library writes to a client with a lock
+// that whoever has a message of QoS 1 for it waits for. So one that takes
+// nothing any more is cut off, before the agent gives its own broker up.
+type link struct{ net.Conn }
+
+// Write writes for as long as the client takes something. The connection of one
+// that does not is closed: it would miss what is left of a packet.
+func (l link) Write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		_ = l.SetWriteDeadline(time.Now().Add(patience))
+		var taken int
+		taken, err = l.Conn.Write(p[n:])
+		n += taken
+		if taken > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+	}
+	if err != nil {
+		l.Close()
+	}
+	return n, err
+}
+
+// SetDeadline says until when the client has to be heard of. Whatever it sends,
+// it has to read too.
+func (l link) SetDeadline(t time.Time) error { return l.SetReadDeadline(t) }
 
 // A takeover is the hook of sessions.
 type takeover struct {
