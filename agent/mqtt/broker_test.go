@@ -1,10 +1,12 @@
 package mqtt
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -196,6 +198,35 @@ func doesNotRead(t *testing.T, qos byte) {
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestConnectionsThatSayNothing: there are so many and no more, and they do not
+// last; then clients are let in again.
+func TestConnectionsThatSayNothing(t *testing.T) {
+	t.Parallel()
+	b := listen(t)
+	defer b.Close()
+	var conns []net.Conn
+	for range connections + 1 {
+		conn, err := net.Dial("tcp", b.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns = append(conns, conn)
+	}
+	for _, i := range []int{connections, 0, connections - 1} {
+		conns[i].SetReadDeadline(time.Now().Add(20 * time.Second))
+		if n, err := conns[i].Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("connection %d is told %d bytes, and then %v", i, n, err)
+		}
+	}
+	peer.Until(t, "a client is let in", func() bool {
+		c := paho.NewClient(paho.NewClientOptions().SetClientID("desk").AddBroker("tcp://" + b.Addr()).SetAutoReconnect(false))
+		token := c.Connect()
+		defer c.Disconnect(0)
+		return token.WaitTimeout(20*time.Second) && token.Error() == nil
+	})
 }
 
 // TestReceiveMaximum: clients of MQTT 5 that say how many messages they can take

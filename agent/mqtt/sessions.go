@@ -48,6 +48,8 @@ type session struct {
 
 const (
 	patience    = 3 * time.Second        // how long a client may take nothing of what is written to it
+	connections = 256                    // at most; the library takes a quarter of a megabyte for each
+	greeting    = 5 * time.Second        // how long a client may take to say who it is
 	farewell    = time.Second            // how long a client may take to receive that it is disconnected
 	acceptPause = 100 * time.Millisecond // before a connection is taken again where that failed
 )
@@ -83,12 +85,13 @@ func (s *sessions) Serve(establish listeners.EstablishFn) {
 			continue
 		}
 		s.mu.Lock()
-		if s.closed {
+		if s.closed || len(s.open) == connections {
 			s.mu.Unlock()
 			conn.Close()
-			return
+			continue
 		}
 		n := &session{conn: link{conn}, ended: make(chan struct{})}
+		_ = n.conn.SetDeadline(time.Now().Add(greeting)) // the library sets others once it knows who it is
 		s.open[n.conn] = n
 		s.serving.Add(1)
 		s.mu.Unlock()
