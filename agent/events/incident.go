@@ -105,9 +105,9 @@ func (inc *incident) told(ev agent.Event) agent.Event {
 // reason to call anybody. That the mains themselves are lost is one only where
 // a person said that it would be; a plan that was due is not enough. Nor is it
 // for a blackout that may be made on any day of weeks: on each of these a
-// breaker may trip.
+// breaker may trip. What was called off expects nothing.
 func (inc *incident) expects(h *happening) bool {
-	if inc.Kind != "test" || !h.meaning.expected {
+	if inc.Kind != "test" || inc.Verdict == Cancelled || !h.meaning.expected {
 		return false
 	}
 	if inc.Declared == bySchedule && inc.Spec.Kind == Blackout && !inc.Spec.Schedule.daily(inc.Began) {

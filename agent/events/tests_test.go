@@ -732,6 +732,65 @@ func killedWhileCancelling(t *testing.T, over bool) {
 	}
 }
 
+// TestKilledWhileCancellingLongAfter: killed when a cancel had written its first
+// line only, of a test whose plan nobody keeps any more, the agent starts, and what
+// lasts beyond the test may end before the cancel goes on.
+func TestKilledWhileCancellingLongAfter(t *testing.T) {
+	dir := t.TempDir()
+	p := blackout(t, dir)
+	stand := func(redundant bool, missing ...agent.Words) {
+		p.e.Path(agent.Path{Time: p.start.Add(p.at), On: agent.Mains, Redundant: redundant, Missing: missing})
+	}
+	stand(true)
+	p.say("ups", "status=on_battery battery_charge=90")
+	p.dead(3)
+	stand(false, agent.Words{EN: "no reserve", CS: "bez zálohy"})
+	p.well(300)
+	p.e.Flush()
+	p.open(Options{Dir: dir})
+	p.well(2)
+	id := ""
+	for _, e := range p.e.Active() {
+		if e.Metric == "power_redundancy" {
+			id = e.Parent
+		}
+	}
+	names, err := journals(dir)
+	if err != nil || id == "" {
+		t.Fatal(id, err)
+	}
+	journal, record := filepath.Join(dir, names[len(names)-1]), filepath.Join(dir, id+recordSuffix)
+	read := func(name string) []byte {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before, old := len(read(journal)), read(record)
+	if _, err := p.e.CancelTest(id, "Petr", ""); err != nil {
+		t.Fatal(err)
+	}
+	after := read(journal)
+	p.e.Flush()
+	for name, text := range map[string][]byte{journal: after[:before+bytes.IndexByte(after[before:], '\n')+1], record: old} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.open(Options{Dir: dir})
+	p.at += time.Second
+	stand(true)
+	p.well(70)
+	if len(p.e.Active()) > 0 {
+		t.Errorf("lasts: %v", p.e.Active())
+	}
+	p.e.Flush()
+	if r, err := Load(dir, id); err != nil || r.Verdict != Cancelled || r.Became == "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestCancelledOther: a run that was taken for the planned one is none when
 // somebody says so, and no incident; what a controller says that it tests is not
 // to be talked away, and no incident is.
