@@ -28,7 +28,8 @@ func (s *Server) public(w http.ResponseWriter, _ *http.Request) {
 	if s.options.Path != nil && s.options.Events != nil {
 		state = overall(s.options.Path().On, s.options.Events(agent.EventQuery{Active: true, Severity: agent.Warning}))
 	}
-	w.Header().Set("Access-Control-Allow-Origin", "*") // the page is another site's
+	w.Header().Set("Access-Control-Allow-Origin", "*")   // the page is another site's
+	w.Header().Set("Cache-Control", "public, max-age=5") // what stands in front may answer the many that look at it
 	reply(w, http.StatusOK, publicJSON{stamp(time.Now()), s.options.Site, state, publicWords[state]})
 }
 

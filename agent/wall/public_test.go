@@ -28,6 +28,15 @@ func TestPublic(t *testing.T) {
 	}
 	o.Public = true
 	s := serve(t, o)
+	// The page that shows it is another site's, and what stands in front of the agent may answer for it.
+	answer, err := http.Get("http://" + s.Addr() + "/api/v1/public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if h := answer.Header; h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Cache-Control") != "public, max-age=5" {
+		t.Errorf("its header: %v", h)
+	}
 	if code, _ := get(t, s, "/api/v1/path", nil); code != http.StatusUnauthorized {
 		t.Errorf("the rest: %d", code)
 	}
