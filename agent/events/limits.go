@@ -228,8 +228,8 @@ type limited struct {
 	worst worst
 }
 
-// A worst is the farthest that an event was beyond its bounds: what it says when
-// it is over.
+// A worst is what an event said when it was beyond the gravest of its bounds: it
+// says so again when it is over.
 type worst struct {
 	level level
 	value *float64

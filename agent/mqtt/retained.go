@@ -18,8 +18,8 @@ import (
 // So whoever subscribes holds a lock from when it was told that it has, right
 // before the library looks, to OnPacketProcessed, and whoever retains from
 // OnPublish or OnWill to OnRetainMessage. Between these nothing waits for a
-// client. TestSubscribersWhilePublishing fails with -race where one of them is
-// not called any more.
+// client longer than its link does. TestSubscribersWhilePublishing fails with
+// -race where one of them is not called any more.
 type retained struct {
 	mochi.HookBase
 	tree sync.RWMutex
