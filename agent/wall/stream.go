@@ -2,6 +2,7 @@ package wall
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -85,7 +86,7 @@ type pollJSON struct {
 // no event is in two of them.
 type eventsJSON struct {
 	Active []agent.Event `json:"active"` // warnings and alarms that last, and are not a part of one that does
-	Parts  []agent.Event `json:"parts"`  // parts of those
+	Parts  []agent.Event `json:"parts"`  // parts of those, first what is urgent
 	Last   []agent.Event `json:"last"`   // others that are no part of anything
 }
 
@@ -249,13 +250,21 @@ func (st *stream) happened() eventsJSON {
 		switch {
 		case listed[e.ID]:
 		case listed[e.Parent]:
-			if len(out.Parts) < eventsShown {
-				out.Parts = append(out.Parts, asEvent(e))
-			}
+			out.Parts = append(out.Parts, asEvent(e))
 		case e.Parent == "" && len(out.Last) < eventsShown:
 			out.Last = append(out.Last, asEvent(e))
 		}
 	}
+	// There is room for a few: a generator that does not start comes before
+	// what else has happened since.
+	urgency := func(e agent.Event) agent.Severity {
+		if !e.Active() {
+			return agent.Info
+		}
+		return e.Severity
+	}
+	slices.SortStableFunc(out.Parts, func(a, b agent.Event) int { return cmp.Compare(urgency(b), urgency(a)) })
+	out.Parts = out.Parts[:min(len(out.Parts), eventsShown)]
 	return out
 }
 

@@ -191,8 +191,9 @@ func TestStreamOfThePath(t *testing.T) {
 			}
 			return all
 		}
-		// Parts of what lasts are below it, parts of what has ended are left out.
-		if e := decodeAs[eventsJSON](t, string(hello.Events)); ids(e.Active) != "2" || ids(e.Parts) != "54" || ids(e.Last) != "30" {
+		// Parts of what lasts are below it, the urgent ones first, and parts of what
+		// has ended are left out.
+		if e := decodeAs[eventsJSON](t, string(hello.Events)); ids(e.Active) != "2" || ids(e.Parts) != "45" || ids(e.Last) != "30" {
 			t.Errorf("events: active %s, parts %s, last %s", ids(e.Active), ids(e.Parts), ids(e.Last))
 		}
 		time.Sleep(2 * time.Second)
