@@ -402,6 +402,11 @@ func (e *Engine) EndTest(by string) (id string, err error) {
 func (e *Engine) CancelTest(id, by, why string) (string, error) {
 	e.keeper.working.Lock() // records are as the keeper leaves them
 	defer e.keeper.working.Unlock()
+	var records []*Record
+	var unread error
+	if idForm.MatchString(id) && e.options.Dir != "" {
+		records, unread = List(e.options.Dir) // for which no poll waits
+	}
 	e.mu.Lock()
 	defer e.deliver()
 	defer e.mu.Unlock()
@@ -427,7 +432,7 @@ func (e *Engine) CancelTest(id, by, why string) (string, error) {
 	case known && e.events[at].Kind == "incident":
 		return "", fmt.Errorf("%s is an incident; only a test can be cancelled", id)
 	case known && e.events[at].Kind == "test":
-		inc, err := e.ended(*e.events[at])
+		inc, err := e.ended(*e.events[at], records, unread)
 		if err != nil {
 			return "", err
 		}
@@ -444,8 +449,9 @@ func (e *Engine) CancelTest(id, by, why string) (string, error) {
 }
 
 // ended returns a test that has ended as if it were still watched, so that it
-// can be cancelled. The error says why it cannot be.
-func (e *Engine) ended(ev agent.Event) (*incident, error) {
+// can be cancelled, by all records that could be read. The error says why it
+// cannot be.
+func (e *Engine) ended(ev agent.Event, records []*Record, unread error) (*incident, error) {
 	for _, inc := range e.incidents {
 		if inc.Ended.IsZero() {
 			return nil, fmt.Errorf("%s is under way (%s); a test that has ended can be cancelled when that has", inc.Title.EN, inc.ID)
@@ -454,7 +460,6 @@ func (e *Engine) ended(ev agent.Event) (*incident, error) {
 	if e.options.Dir == "" {
 		return nil, errors.New("a test that has ended cannot be cancelled: nothing is recorded without a state folder")
 	}
-	records, err := List(e.options.Dir)
 	at := slices.IndexFunc(records, func(r *Record) bool { return r.ID == ev.ID })
 	var inc *incident
 	for _, known := range slices.Concat(e.incidents, e.keeper.judged, e.keeper.incidents) {
@@ -463,8 +468,8 @@ func (e *Engine) ended(ev agent.Event) (*incident, error) {
 		}
 	}
 	switch {
-	case inc == nil && at < 0 && err != nil:
-		return nil, err
+	case inc == nil && at < 0 && unread != nil:
+		return nil, unread
 	case inc == nil && (at < 0 || records[at].Domain == "" || records[at].Verdict == Missed):
 		return nil, fmt.Errorf("%s was not made as far as anything was observed, and cannot be cancelled", ev.Text.EN)
 	case inc == nil:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -789,6 +790,51 @@ func TestKilledWhileCancellingLongAfter(t *testing.T) {
 	if r, err := Load(dir, id); err != nil || r.Verdict != Cancelled || r.Became == "" {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestNoPollWaitsForRecords: while a cancel reads what was recorded of earlier
+// tests, polls are observed.
+func TestNoPollWaitsForRecords(t *testing.T) {
+	dir := t.TempDir()
+	p := blackout(t, dir)
+	if _, err := p.e.StartTest("blackout", "", "Jana"); err != nil {
+		t.Fatal(err)
+	}
+	id := p.e.Tests().Running[0].ID
+	p.dead(3)
+	if _, err := p.e.EndTest("Jana"); err != nil {
+		t.Fatal(err)
+	}
+	p.well(300)
+	p.e.Flush()
+	slow := filepath.Join(dir, "20200101-000000-aa001"+recordSuffix) // whoever reads it waits for who writes it
+	if err := syscall.Mkfifo(slow, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cancelled, observed := make(chan error, 1), make(chan struct{})
+	go func() {
+		_, err := p.e.CancelTest(id, "Petr", "")
+		cancelled <- err
+	}()
+	reader, err := os.OpenFile(slow, os.O_WRONLY, 0) // it reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.well(1)
+		close(observed)
+	}()
+	select {
+	case <-observed:
+	case <-time.After(10 * time.Second):
+		t.Error("a poll waits")
+	}
+	reader.Close() // an empty file, which is no record
+	if err := <-cancelled; err != nil {
+		t.Error(err)
+	}
+	<-observed
+	os.Remove(slow)
 }
 
 // TestCancelledOther: a run that was taken for the planned one is none when
