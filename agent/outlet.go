@@ -85,6 +85,12 @@ const (
 	behindBytes = 2 * sendLimit
 )
 
+// exchangeWithin is how long a Send may take to end when the sink is exchanged:
+// a slow far side is waited for as long as it goes on, a reload is not.
+const exchangeWithin = 10 * time.Second
+
+var errExchanged = errors.New("the sink was exchanged")
+
 // fastLinger is the longest that a block in the fast lane waits for others.
 const fastLinger = 100 * time.Millisecond
 
@@ -126,6 +132,8 @@ type lane struct {
 	err    error         // of its last delivery; under the outlet's mu
 	well   chan struct{} // holds a token when the other lane delivers again
 	turn   chan struct{} // holds a token during Send; an ordered sink's lanes take turns
+
+	breakOff context.CancelCauseFunc // ends its last Send; under the outlet's mu
 }
 
 // NewOutlet returns an outlet called name in the log. The fast lane is for a
@@ -194,11 +202,21 @@ func (o *Outlet) delivered(l *lane, err error, log *slog.Logger) {
 
 // Exchange gives the outlet another sink of the same kind, which must
 // understand the blocks of the one before, and returns that when it is no
-// longer used.
+// longer used. What is just being sent has ten seconds to arrive; then the
+// other sink sends it again.
 func (o *Outlet) Exchange(sink Sink) (before Sink) {
 	o.mu.Lock()
 	before, o.sink = o.sink, sink
 	o.mu.Unlock()
+	defer time.AfterFunc(exchangeWithin, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for _, l := range []*lane{&o.queue, &o.fast} {
+			if l.breakOff != nil {
+				l.breakOff(errExchanged)
+			}
+		}
+	}).Stop()
 	for _, l := range []*lane{&o.queue, &o.fast} {
 		l.turn <- struct{}{} // what it is sending now is its last
 		<-l.turn
@@ -303,6 +321,9 @@ func (o *Outlet) drain(ctx, waiting context.Context, l *lane, log *slog.Logger) 
 		if err != nil && ctx.Err() != nil {
 			return
 		}
+		if err == errExchanged {
+			continue
+		}
 		o.delivered(l, err, log)
 		if err != nil {
 			limit = max(limit/2, sendFloor)
@@ -337,10 +358,17 @@ func (o *Outlet) held() time.Duration {
 func (o *Outlet) send(ctx context.Context, l *lane, block []byte) error {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	o.mu.Lock()
 	sink := o.sink
+	l.breakOff = cancel
 	o.mu.Unlock()
-	return sink.Send(ctx, block)
+	err := sink.Send(ctx, block)
+	if err != nil && context.Cause(ctx) == errExchanged {
+		return errExchanged
+	}
+	return err
 }
 
 // sleep waits for d and returns nil, or ctx's error when ctx ends first.

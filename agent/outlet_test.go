@@ -388,6 +388,34 @@ func TestSlowLine(t *testing.T) {
 	})
 }
 
+// TestExchangeOfASlowSink: a sink that takes ten minutes over what it is sending
+// does not keep a reload waiting. The other one sends that, and the log has
+// nothing to tell.
+func TestExchangeOfASlowSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &farSide{began: time.Now(), send: func(ctx context.Context, block []byte) error { return sleep(ctx, 10*time.Minute) }}
+		other := &farSide{began: time.Now()}
+		q := memoryQueue(1 << 20)
+		backlog(t, q, 4)
+		outlet := NewOutlet("test", unorderedSide{slow}, q, memoryQueue(4<<20), 0)
+		var exchanging sync.WaitGroup
+		exchanging.Go(func() {
+			time.Sleep(5 * time.Second)
+			began := time.Now()
+			outlet.Exchange(unorderedSide{other})
+			if took := time.Since(began); took != exchangeWithin || slow.sending > 0 {
+				t.Errorf("Exchange took %v, with %d sends under way", took, slow.sending)
+			}
+		})
+		var log strings.Builder
+		pollInto(t, 20*time.Second, outlet, slog.New(slog.NewTextHandler(&log, nil)))
+		exchanging.Wait()
+		if n := len(slow.lines("past")); n > 0 || len(other.lines("past")) != 4 || log.Len() > 0 {
+			t.Errorf("%d blocks arrived at the slow sink, %d at the other; the log says %q", n, len(other.lines("past")), log.String())
+		}
+	})
+}
+
 // TestExchangeUnderWay exchanges the sink while both lanes are in it: when
 // Exchange returns nobody is.
 func TestExchangeUnderWay(t *testing.T) {
