@@ -263,14 +263,18 @@ type speaker struct {
 	By string `help:"Who says so (${default})." default:"${user}" placeholder:"NAME"`
 }
 
-// say says something of a test and returns the ID of its event.
-func (s speaker) say(ctx context.Context, n wall.TestNote) (string, error) {
+// say says something of a test, and prints that it is so, with the ID of its
+// event.
+func (s speaker) say(ctx context.Context, c *console, n wall.TestNote, so string) error {
 	n.By = s.By
 	var out struct {
 		ID string `json:"id"`
 	}
-	err := s.ask(ctx, http.MethodPost, "/api/v1/tests", n, &out)
-	return out.ID, err
+	if err := s.ask(ctx, http.MethodPost, "/api/v1/tests", n, &out); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, so+"\n", out.ID)
+	return nil
 }
 
 type testStartCmd struct {
@@ -281,22 +285,14 @@ type testStartCmd struct {
 
 // Run declares that a test begins.
 func (cmd *testStartCmd) Run(ctx context.Context, c *console) error {
-	id, err := cmd.say(ctx, wall.TestNote{Action: "start", Test: cmd.Test, Name: cmd.Name})
-	if err == nil {
-		fmt.Fprintf(c.out, "the test %s begins; plantroom test end says that it has ended\n", id)
-	}
-	return err
+	return cmd.say(ctx, c, wall.TestNote{Action: "start", Test: cmd.Test, Name: cmd.Name}, "the test %s begins; plantroom test end says that it has ended")
 }
 
 type testEndCmd struct{ speaker }
 
 // Run declares that the test has ended.
 func (cmd *testEndCmd) Run(ctx context.Context, c *console) error {
-	id, err := cmd.say(ctx, wall.TestNote{Action: "end"})
-	if err == nil {
-		fmt.Fprintf(c.out, "the test %s ends when all is well; plantroom report test %[1]s then tells of it\n", id)
-	}
-	return err
+	return cmd.say(ctx, c, wall.TestNote{Action: "end"}, "the test %s ends when all is well; plantroom report test %[1]s then tells of it")
 }
 
 type testCancelCmd struct {
@@ -307,11 +303,7 @@ type testCancelCmd struct {
 
 // Run declares that a test is none.
 func (cmd *testCancelCmd) Run(ctx context.Context, c *console) error {
-	id, err := cmd.say(ctx, wall.TestNote{Action: "cancel", Test: cmd.ID, Text: cmd.Note})
-	if err == nil {
-		fmt.Fprintf(c.out, "the test %s is cancelled; what failed meanwhile is an incident of its own, see plantroom events\n", id)
-	}
-	return err
+	return cmd.say(ctx, c, wall.TestNote{Action: "cancel", Test: cmd.ID, Text: cmd.Note}, "the test %s is cancelled; what failed meanwhile is an incident of its own, see plantroom events")
 }
 
 type testNoteCmd struct {
@@ -323,11 +315,7 @@ type testNoteCmd struct {
 
 // Run notes something.
 func (cmd *testNoteCmd) Run(ctx context.Context, c *console) error {
-	id, err := cmd.say(ctx, wall.TestNote{Action: "note", Test: cmd.Test, Text: cmd.Text, Failed: cmd.Failed})
-	if err == nil {
-		fmt.Fprintf(c.out, "noted with %s\n", id)
-	}
-	return err
+	return cmd.say(ctx, c, wall.TestNote{Action: "note", Test: cmd.Test, Text: cmd.Text, Failed: cmd.Failed}, "noted with %s")
 }
 
 // userName returns who is at the terminal, also behind sudo.
