@@ -623,10 +623,7 @@ func TestEmbeddedBroker(t *testing.T) {
 // TestEmbeddedBrokerKeepsEverything subscribes late to more than a broker keeps
 // for a client as it comes.
 func TestEmbeddedBrokerKeepsEverything(t *testing.T) {
-	b, err := Listen("127.0.0.1:0", "", "", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := listen(t)
 	defer b.Close()
 	s := newSink(t, Options{URL: b.URL(), PerMetric: true})
 	const devices, metrics = 200, 45 // more than the library gives a client unless it is told
@@ -683,10 +680,7 @@ func BenchmarkAppend60(b *testing.B) {
 // TestSameIDAtOnce: of many clients that take each other's id at the same moment
 // one stays, and none outlives the broker.
 func TestSameIDAtOnce(t *testing.T) {
-	b, err := Listen("127.0.0.1:0", "", "", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := listen(t)
 	// CONNECT, MQTT 3.1.1, a clean session, no keep-alive, client id "same".
 	hello := "\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04same"
 	const clients = 100
@@ -723,10 +717,7 @@ func TestSameIDAtOnce(t *testing.T) {
 // gone the broker has the newest state, and an agent that is online.
 func TestTakeover(t *testing.T) {
 	mosquitto := peer.StartMosquitto(t, "allow_anonymous true")
-	embedded, err := Listen("127.0.0.1:0", "", "", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	embedded := listen(t)
 	defer embedded.Close()
 	_, embeddedPort, _ := net.SplitHostPort(embedded.Addr())
 	for _, port := range []string{mosquitto.Port, embeddedPort} {
