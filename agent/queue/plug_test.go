@@ -55,6 +55,13 @@ func plugOf(files map[string][]byte) *plug {
 	return p
 }
 
+// with does something to p or looks at it while the queue does not.
+func (p *plug) with(do func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	do()
+}
+
 // contents returns what is in the files.
 func (p *plug) contents() map[string][]byte {
 	p.mu.Lock()

@@ -111,7 +111,7 @@ func TestSyncs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPlug()
 				q := openPlug(t, p, Options{Limit: 1 << 20, Sync: c.mode})
-				p.syncs = 0
+				p.with(func() { p.syncs = 0 })
 				for i := range 1200 {
 					put(t, q, "some block")
 					time.Sleep(50 * time.Millisecond)
@@ -121,11 +121,13 @@ func TestSyncs(t *testing.T) {
 						drop(t, q)
 					}
 				}
+				var syncs int
+				p.with(func() { syncs = p.syncs })
 				if c.mode == 0 && !c.well {
-					p.syncs-- // the folder, once
+					syncs-- // the folder, once
 				}
-				if p.syncs < c.least || p.syncs > c.top {
-					t.Errorf("%d syncs, want %d to %d", p.syncs, c.least, c.top)
+				if syncs < c.least || syncs > c.top {
+					t.Errorf("%d syncs, want %d to %d", syncs, c.least, c.top)
 				}
 				q.Close()
 			})
@@ -168,13 +170,11 @@ func TestSyncFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, log := newPlug(), &lines{}
 		q := openPlug(t, p, Options{Limit: 1 << 20, Log: log.logger()})
-		p.syncErr = errors.New("unplugged")
+		p.with(func() { p.syncErr = errors.New("unplugged") })
 		put(t, q, "kept")
 		time.Sleep(10 * time.Second)
 		log.expect(t, `ERROR the queue cannot be put on the disk, a power cut would lose it err="unplugged`)
-		p.mu.Lock()
-		p.syncErr = nil
-		p.mu.Unlock()
+		p.with(func() { p.syncErr = nil })
 		time.Sleep(2 * time.Second)
 		log.expect(t, "INFO the queue is put on the disk again")
 		look := openPlug(t, p.cut(rand.New(rand.NewPCG(1, 1))), Options{Limit: 1 << 20, Sync: Never})

@@ -25,13 +25,13 @@ func TestFullDisk(t *testing.T) {
 		p := newPlug()
 		q := openPlug(t, p, Options{Limit: 1 << 20})
 		put(t, q, "first ", "second ")
-		p.room = room
+		p.with(func() { p.room = room })
 		for range 3 {
 			if err := q.Put([]byte("third ")); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("room for %d bytes: %v", room, err)
 			}
 		}
-		p.room = -1
+		p.with(func() { p.room = -1 })
 		put(t, q, "4 ") // shorter, so that what was not cut off would stick out
 		if s := q.Stats(); s.Refused != 3 || s.Damaged != 0 {
 			t.Errorf("room for %d bytes: %+v", room, s)
@@ -56,7 +56,7 @@ func TestReadOnlyWhileRunning(t *testing.T) {
 		q := openPlug(t, p, Options{Limit: segmentShare * 3 * 40, Log: log.logger()})
 		defer q.Close()
 		put(t, q, "1 ", "2 ", "3 ", "4 ", "5 ", "6 ")
-		p.writeErr = syscall.EROFS
+		p.with(func() { p.writeErr = syscall.EROFS })
 		for range 3 {
 			if err := q.Put([]byte("lost ")); !errors.Is(err, syscall.EROFS) {
 				t.Errorf("put: %v", err)
@@ -66,7 +66,7 @@ func TestReadOnlyWhileRunning(t *testing.T) {
 			t.Errorf("queued: %q", got)
 		}
 		log.expect(t, `ERROR the queue cannot note what is delivered err="read-only file system"`)
-		p.writeErr = nil
+		p.with(func() { p.writeErr = nil })
 		put(t, q, "7 ")
 		if got := drain(t, q); got != "7 " {
 			t.Errorf("queued: %q", got)
