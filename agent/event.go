@@ -74,6 +74,10 @@ type Event struct {
 	// Escalated is for how long, in seconds, nobody had acknowledged the event
 	// when it was announced again because of that; 0 for never.
 	Escalated int `json:"escalated,omitempty"`
+	// Outlived is when the event was seen to outlast the incident or test that it
+	// is a part of, where it is at least a Warning: from then on it stands for
+	// itself. Zero otherwise.
+	Outlived time.Time `json:"outlived,omitzero"`
 }
 
 // A Notice is what somebody is told of an event.
@@ -84,6 +88,10 @@ type Notice struct {
 
 // Active reports whether the event still lasts.
 func (e *Event) Active() bool { return e.Ended.IsZero() }
+
+// Part reports whether the event goes with an incident or a test: who is told of
+// that, or looks at that, need not be told of the event.
+func (e *Event) Part() bool { return e.Parent != "" && e.Outlived.IsZero() }
 
 // An EventQuery says which events are wanted; the zero value wants them all.
 type EventQuery struct {

@@ -468,12 +468,16 @@ func (e *Engine) escalate() {
 	e.pressed = e.now
 	for _, h := range e.active {
 		ev := &h.event
-		if ev.Severity < agent.Warning || ev.Parent != "" || !ev.Acked.IsZero() {
+		if ev.Severity < agent.Warning || ev.Part() || !ev.Acked.IsZero() {
 			continue
+		}
+		since := h.since
+		if !ev.Outlived.IsZero() {
+			since = since.Add(ev.Outlived.Sub(ev.Began))
 		}
 		reached := 0
 		for _, after := range e.setup.Escalate {
-			if e.now.Sub(h.since) >= after {
+			if e.now.Sub(since) >= after {
 				reached = max(reached, int(after/time.Second))
 			}
 		}
@@ -650,6 +654,9 @@ func (e *Engine) update(h *happening) {
 	}
 	if h.incident != nil {
 		h.event.Parent = h.incident.ID
+		if h.outlives() && h.event.Outlived.IsZero() {
+			h.event.Outlived = h.event.Began.Add(e.now.Sub(h.since))
+		}
 		if h.incident.expects(h) {
 			h.event.Severity = agent.Info
 		}

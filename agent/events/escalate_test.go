@@ -77,6 +77,63 @@ func TestEscalate(t *testing.T) {
 	}
 }
 
+// TestOutlasts: what a test brought with it and leaves behind calls for itself
+// once that has ended, also after a kill, and escalates from then on.
+func TestOutlasts(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Escalate = []time.Duration{5 * time.Minute} })
+	p.well(1)
+	if _, err := p.e.StartTest("", "Blackout", "Jana"); err != nil {
+		t.Fatal(err)
+	}
+	p.dead(3)
+	breaker := func(is string, seconds int) {
+		for range seconds {
+			p.say("msb", "voltage/L1=230 voltage/L2=230 voltage/L3=230 breaker="+is)
+			p.say("ups", "status=online battery_charge=100")
+			p.say("cooler", "status=running mode=free_cooling")
+			p.at += time.Second
+		}
+	}
+	find := func() (found agent.Event) {
+		t.Helper()
+		for _, ev := range p.e.Events(agent.EventQuery{Device: "msb"}) {
+			if ev.Metric == "breaker" {
+				return ev
+			}
+		}
+		t.Fatal("the breaker is not told of")
+		return found
+	}
+	breaker("open", 100)
+	if ev := find(); ev.Severity != agent.Info || !ev.Part() {
+		t.Errorf("while the test lasts: %s, %+v", ev.Severity, ev)
+	}
+	if _, err := p.e.EndTest("Jana"); err != nil {
+		t.Fatal(err)
+	}
+	breaker("open", 62)
+	p.told = nil
+	ended := p.at
+	breaker("open", 100)
+	if ev := find(); ev.Severity != agent.Warning || ev.Part() || ev.Parent == "" || ended-ev.Outlived.Sub(p.start) > 5*time.Second {
+		t.Errorf("after it: %s, outlived at %s, %+v", ev.Severity, ev.Outlived.Sub(p.start), ev)
+	}
+	if len(p.told) > 0 {
+		t.Errorf("told again and again: %v", p.told)
+	}
+	p.open(Options{Dir: dir}) // without Close, as by a kill
+	p.told = nil
+	breaker("open", 205)
+	if ev := find(); ev.Severity != agent.Warning || ev.Escalated != 300 || len(p.told) != 1 {
+		t.Errorf("later: %s, escalated after %d s; told %v", ev.Severity, ev.Escalated, p.told)
+	}
+	breaker("closed", 1)
+	if ev := find(); ev.Severity != agent.Warning || ev.Active() {
+		t.Errorf("when it is over: %+v", ev)
+	}
+}
+
 // TestKillBeforeItIsTold: what was in the journal and not announced when the
 // agent was killed, the next one announces, as it has become, and once.
 func TestKillBeforeItIsTold(t *testing.T) {

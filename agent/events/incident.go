@@ -105,9 +105,10 @@ func (inc *incident) told(ev agent.Event) agent.Event {
 // reason to call anybody. That the mains themselves are lost is one only where
 // a person said that it would be; a plan that was due is not enough. Nor is it
 // for a blackout that may be made on any day of weeks: on each of these a
-// breaker may trip. What was called off expects nothing.
+// breaker may trip. What was called off expects nothing, and what outlasts the
+// test is not what it was for.
 func (inc *incident) expects(h *happening) bool {
-	if inc.Kind != "test" || inc.Verdict == Cancelled || !h.meaning.expected {
+	if inc.Kind != "test" || inc.Verdict == Cancelled || !h.meaning.expected || !h.event.Outlived.IsZero() {
 		return false
 	}
 	if inc.Declared == bySchedule && inc.Spec.Kind == Blackout && !inc.Spec.Schedule.daily(inc.Began) {
@@ -436,12 +437,18 @@ func (e *Engine) join(inc *incident, h *happening) {
 	}
 }
 
-// reconsider announces again those parts of a test whose severity has changed.
+// reconsider announces again those parts of an incident or test that call
+// somebody now, or may.
 func (e *Engine) reconsider(inc *incident) {
+	var parts []*happening
 	for _, h := range e.active {
-		if h.incident == inc {
-			e.update(h)
+		if h.incident == inc && h.severity >= agent.Warning {
+			parts = append(parts, h)
 		}
+	}
+	slices.SortFunc(parts, func(a, b *happening) int { return strings.Compare(a.event.ID, b.event.ID) })
+	for _, h := range parts {
+		e.update(h)
 	}
 }
 
@@ -513,6 +520,9 @@ func (e *Engine) over(inc *incident) bool {
 func (e *Engine) hold() time.Duration { return cmp.Or(e.setup.Hold, usualHold) }
 
 // finish ends an incident or test; readings are recorded for a while longer.
+// Those of its parts that go on call for themselves from now on.
+// What is worse than Info and goes on calls for itself from now on, also where
+// the test was for it.
 func (e *Engine) finish(inc *incident) {
 	e.end(inc.own, inc.well)
 	inc.Ended = inc.own.event.Ended
@@ -520,6 +530,13 @@ func (e *Engine) finish(inc *incident) {
 	inc.full = maxTime(inc.full, inc.well.Add(fullAfter))
 	e.keepMeta(inc)
 	e.keeper.judge(inc)
+	e.reconsider(inc)
+}
+
+// outlives reports whether an event that calls somebody goes on though the
+// incident or test that it is a part of has ended.
+func (h *happening) outlives() bool {
+	return h.incident != nil && !h.incident.Ended.IsZero() && h.severity >= agent.Warning && h.event.Active() && h.lull.IsZero()
 }
 
 // recovered reports whether each battery has what it had before, but for a

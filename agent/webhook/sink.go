@@ -79,7 +79,7 @@ type Filter struct {
 
 // wants reports whether an event is one to be told of.
 func (f *Filter) wants(e *agent.Event) bool {
-	if e.Severity < f.Severity || e.Parent != "" && !f.Consequences || time.Duration(e.Escalated)*time.Second < f.EscalateAfter {
+	if e.Severity < f.Severity || e.Part() && !f.Consequences || time.Duration(e.Escalated)*time.Second < f.EscalateAfter {
 		return false
 	}
 	class := e.Class

@@ -146,6 +146,7 @@ func TestFilter(t *testing.T) {
 		{"severe enough", Filter{Severity: agent.Warning}, e, true},
 		{"not severe enough", Filter{Severity: agent.Alarm}, e, false},
 		{"a part of an incident", Filter{}, with(e, func(e *agent.Event) { e.Parent = "0" }), false},
+		{"a part that outlasted its incident", Filter{}, with(e, func(e *agent.Event) { e.Parent, e.Outlived = "0", began }), true},
 		{"a part of an incident that is wanted", Filter{Consequences: true}, with(e, func(e *agent.Event) { e.Parent = "0" }), true},
 		{"the class", Filter{Classes: []string{"ats", "ups"}}, e, true},
 		{"another class", Filter{Classes: []string{"ats"}}, e, false},

@@ -312,7 +312,7 @@ func (s *station) serveWall(site *config.Site) (err error) {
 func (s *station) path() agent.Path {
 	alarms := 0
 	for _, e := range s.agent.Active() {
-		if e.Severity >= agent.Warning && e.Parent == "" && e.Acked.IsZero() {
+		if e.Severity >= agent.Warning && !e.Part() && e.Acked.IsZero() {
 			alarms++
 		}
 	}
