@@ -74,12 +74,23 @@ func newPlant(t *testing.T, o Options, more func(*Setup)) *plant {
 	return p
 }
 
-// open opens an engine, also after another that was killed.
+// open opens an engine, also after another that was killed. What is kept is
+// kept when a test says Flush: one that was killed does not write any more
+// while the next reads, and nobody announces beside the test.
 func (p *plant) open(o Options) {
 	p.t.Helper()
 	o.Agent = "edge-1"
 	o.Announce = func(ev *agent.Event) { p.told = append(p.told, *ev) }
 	p.e = open(p.t, o, p.setup)
+	still(p.e)
+}
+
+// still ends the goroutine of an engine's keeper: its work is done by Flush and
+// Close.
+func still(e *Engine) {
+	close(e.keeper.quit)
+	<-e.keeper.done
+	e.keeper.quit = make(chan struct{})
 }
 
 func (p *plant) device(id string) *agent.Device {
@@ -917,23 +928,12 @@ func TestKilledBeforeItIsWritten(t *testing.T) {
 	for _, watched := range []bool{false, true} {
 		dir := t.TempDir()
 		plan := func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen")} }
-		p := newPlant(t, Options{}, plan)
-		killed := func() *Engine {
-			e, err := Open(Options{Dir: dir, Agent: "edge-1"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.Configure(p.setup)
-			return e
-		}
-		p.e = killed()
+		p := newPlant(t, Options{Dir: dir}, plan)
 		p.well(2)
 		for range 30 {
 			p.now("gen", "status=running mode=auto")
 		}
 		p.e.Flush()
-		close(p.e.keeper.quit) // it does no more
-		<-p.e.keeper.done
 		charge := " battery_charge=50" // which is to recover yet
 		if watched {
 			charge = " battery_charge=100"
@@ -945,8 +945,7 @@ func TestKilledBeforeItIsWritten(t *testing.T) {
 		if got := len(p.e.incidents); (got == 0) != watched {
 			t.Fatalf("%d incidents", got)
 		}
-		p.e = killed()
-		t.Cleanup(func() { p.e.Close() })
+		p.open(Options{Dir: dir})
 		p.at += 2 * time.Hour // and its time is over
 		p.well(300)
 		p.e.Flush()

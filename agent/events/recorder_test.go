@@ -29,6 +29,7 @@ func TestThinning(t *testing.T) {
 		}
 	}
 	id := p.e.incidents[0].ID
+	p.e.Flush()
 	all, err := Load(dir, id)
 	if err != nil {
 		t.Fatal(err)
