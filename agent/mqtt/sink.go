@@ -532,8 +532,7 @@ func (s *Sink) Send(ctx context.Context, block []byte) error {
 	}
 	if failed != nil {
 		if errors.Is(failed, errNoAck) { // the connection may be dead, and what it still holds is sent again
-			s.client.Disconnect(0)
-			s.client = nil // it counts as connected a little longer
+			s.hangUp()
 		}
 		return agent.Plainly(fmt.Errorf("publish to %s: %w", s.options.URL, failed))
 	}
@@ -684,8 +683,7 @@ func (s *Sink) connect(ctx context.Context) error {
 		return nil
 	}
 	if s.client != nil {
-		s.client.Disconnect(0)
-		s.client = nil
+		s.hangUp()
 		if err := s.cut(time.Since(s.since)); err != nil {
 			return err
 		}
@@ -695,11 +693,14 @@ func (s *Sink) connect(ctx context.Context) error {
 	options.SetConnectionLostHandler(func(paho.Client, error) { over() })
 	s.client, s.lost = paho.NewClient(&options), lost
 	if err := s.wait(ctx, s.client.Connect()); err != nil {
-		s.client = nil
+		s.hangUp() // or it would connect when nobody waits for it any more
 		return explain(err)
 	}
 	s.since = time.Now()
 	if err := s.say(ctx, "online"); err != nil {
+		if s.connected() { // and would be taken for one on which all that follows was said
+			s.hangUp()
+		}
 		return err
 	}
 	s.mu.Lock()
@@ -710,6 +711,12 @@ func (s *Sink) connect(ctx context.Context) error {
 	}
 	s.alarms.sent = 0
 	return nil
+}
+
+// hangUp gives the connection up.
+func (s *Sink) hangUp() {
+	s.client.Disconnect(0)
+	s.client = nil // it counts as connected a little longer
 }
 
 // cut notes that a connection was lost after a time. One that lasted may be

@@ -469,6 +469,60 @@ func TestSlowBroker(t *testing.T) {
 	})
 }
 
+// TestOnlineIsNotTaken: a connection on which the broker does not take that the
+// agent is online is none. The next one begins with that, and all that is
+// retained follows.
+func TestOnlineIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		connections := 0
+		said := make(chan string, 16) // over the second connection
+		s := newSink(t, Options{URL: "mqtt://10.0.0.1:1883"})
+		s.paho.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
+			near, far := net.Pipe()
+			connections++
+			mute := connections == 1
+			go func() {
+				for {
+					p, err := packets.ReadPacket(far)
+					if err != nil {
+						return
+					}
+					switch p := p.(type) {
+					case *packets.ConnectPacket:
+						packets.NewControlPacket(packets.Connack).Write(far)
+					case *packets.PingreqPacket:
+						packets.NewControlPacket(packets.Pingresp).Write(far)
+					case *packets.PublishPacket:
+						if mute {
+							continue
+						}
+						said <- p.TopicName
+						ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
+						ack.MessageID = p.MessageID
+						go ack.Write(far)
+					}
+				}
+			}()
+			return near, nil
+		})
+		block := s.Append(nil, at(0, statusA.Stated(1, "")))
+		if err := s.Send(t.Context(), block); !errors.Is(err, errNoAck) {
+			t.Fatalf("Send says %v", err)
+		}
+		send(t, s, block)
+		for _, want := range []string{"_agent/edge-1", "ups-a/meta", "ups-a"} {
+			if got := <-said; got != "plantroom/praha-1/"+want {
+				t.Errorf("the broker was told %s, want %s", got, want)
+			}
+		}
+		if connections != 2 {
+			t.Errorf("%d connections", connections)
+		}
+		s.Close()
+		time.Sleep(time.Hour)
+	})
+}
+
 func TestURL(t *testing.T) {
 	for text, want := range map[string]string{
 		"mqtt://10.1.0.5": "mqtt://10.1.0.5:1883", "mqtts://broker": "mqtts://broker:8883", "mqtt://[::1]": "mqtt://[::1]:1883",
