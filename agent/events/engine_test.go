@@ -463,6 +463,41 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestRateOfSlowPolls: how fast a value moves is known of a sensor that is polled
+// no oftener than the rate is measured over, too; but not across a long silence.
+func TestRateOfSlowPolls(t *testing.T) {
+	for _, every := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
+		t.Run(every.String(), func(t *testing.T) {
+			p := newPlant(t, Options{}, func(s *Setup) {
+				s.Limits = []Limit{{Class: "climate", Metric: "temperature", WarnRate: number(1)}}
+			})
+			p.device("sensor").Every = every
+			at := func(celsius float64) {
+				p.say("sensor", fmt.Sprint("temperature=", celsius))
+				p.at += every
+			}
+			rise := 2 * every.Minutes()
+			for i := range 10 {
+				at(20 + rise*float64(i))
+			}
+			if got := p.lines(); len(got) != 1 || !strings.Contains(got[0], "warning Sensor: temperature rises by 2 °C a minute") {
+				t.Errorf("while it rises: %q", got)
+			}
+			for range 10 {
+				at(20)
+			}
+			if active := p.e.Active(); len(active) > 0 {
+				t.Errorf("when it has fallen: %v", active)
+			}
+			p.at += 24 * time.Hour
+			at(20 - 25*60)
+			if got := p.lines(); len(got) > 2 {
+				t.Errorf("after a silence: %q", got)
+			}
+		})
+	}
+}
+
 // TestLimitOnItsWayBack: what is not an alarm any more is a warning, and says
 // nothing of a value that is not so; when it is over it is what it came to.
 func TestLimitOnItsWayBack(t *testing.T) {
@@ -1472,6 +1507,22 @@ func TestNoLongerObserved(t *testing.T) {
 		p.now("ups", active)
 		if got := p.lines()[3:]; len(got) != 3 || got[0] != fmt.Sprintf("%v.. %s", at, fuse) {
 			t.Errorf("read again: %q", got)
+		}
+	})
+	t.Run("left out when it was worse before", func(t *testing.T) {
+		p := newPlant(t, Options{}, func(s *Setup) {
+			s.Limits = []Limit{{Class: "ups", Metric: "battery_temperature", WarnHigh: number(40), AlarmHigh: number(50)}}
+		})
+		p.now("ups", "battery_temperature=55")
+		p.now("ups", "battery_temperature=45")
+		for range 60 {
+			p.now("ups", "status=online")
+			p.at += 3 * time.Minute
+		}
+		p.now("ups", "battery_temperature=41")
+		p.now("ups", "battery_temperature=20")
+		if got := p.lines(); len(got) != 2 || !strings.HasSuffix(got[1], " warning UPS: battery temperature 41 °C, above 40 °C") {
+			t.Errorf("%q", got)
 		}
 	})
 	t.Run("left out since a restart", func(t *testing.T) {

@@ -265,14 +265,20 @@ type rated struct {
 	worst  worst
 }
 
-// add takes a value and returns the rate in its unit a minute, once it has
-// been seen for long enough.
-func (r *rated) add(at time.Time, v float64) (rate float64, ok bool) {
+// add takes a value, of which there is one every so often, and returns the rate
+// in its unit a minute, once it has been seen for long enough.
+func (r *rated) add(at time.Time, v float64, every time.Duration) (rate float64, ok bool) {
 	oldest := r.next % rateSamples
 	newest := (r.next + rateSamples - 1) % rateSamples
-	if from := r.times[oldest]; !from.IsZero() {
-		if past := at.Sub(from); past >= r.over*3/4 && past < 4*r.over {
-			rate, ok = (v-r.values[oldest])/past.Minutes(), true
+	since := oldest
+	for i := range rateSamples { // of values that are far apart an older one is of no use
+		if one := (oldest + i) % rateSamples; at.Sub(r.times[one]) >= r.over {
+			since = one
+		}
+	}
+	if from := r.times[since]; !from.IsZero() {
+		if past := at.Sub(from); past >= r.over*3/4 && past < max(4*r.over, 2*every) {
+			rate, ok = (v-r.values[since])/past.Minutes(), true
 		}
 	}
 	if r.times[newest].IsZero() || at.Sub(r.times[newest]) >= r.over/rateSamples {

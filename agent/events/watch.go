@@ -444,7 +444,7 @@ func limitDomain(class string) string {
 // rate judges how fast a value moves.
 func (e *Engine) rate(c *cell, at time.Time) {
 	l, m := c.rate, c.point.Metric
-	rate, ok := l.add(at, c.value)
+	rate, ok := l.add(at, c.value, c.device.Every)
 	if !ok {
 		return
 	}
@@ -765,10 +765,10 @@ func (d *device) lose(h *happening) {
 			c.stale, c.misses = nil, 0
 		}
 		if c.limit != nil && c.limit.event == h {
-			c.limit.event, c.limit.is, c.limit.seen = nil, 0, 0
+			c.limit.event, c.limit.is, c.limit.seen, c.limit.worst = nil, 0, 0, worst{}
 		}
 		if c.rate != nil && c.rate.event == h {
-			c.rate.event, c.rate.is = nil, 0
+			c.rate.event, c.rate.is, c.rate.worst = nil, 0, worst{}
 		}
 	}
 }
