@@ -108,7 +108,9 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 	l.WarnHigh, l.AlarmHigh = level("warn_high"), level("alarm_high")
 	l.WarnLow, l.AlarmLow = level("warn_low"), level("alarm_low")
 	l.WarnRate, l.AlarmRate = positive("warn_rate"), positive("alarm_rate")
-	l.Hysteresis = positive("hysteresis")
+	if l.Hysteresis = positive("hysteresis"); l.Hysteresis != nil && math.IsInf(*l.Hysteresis, 0) {
+		*l.Hysteresis = 0
+	}
 	span := func(key string, otherwise, lo time.Duration) *time.Duration {
 		n := m.get(key)
 		if n == nil {

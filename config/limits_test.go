@@ -47,7 +47,7 @@ func TestLimitSpelling(t *testing.T) {
 incidents: {hold: 90s}
 devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: 192.0.2.1}}]
 limits:
-  - {metric: ups.battery_charge, warn_low: none, alarm_low: 40, warn_rate: 5, rate_over: 30s, clear_delay: 2s}
+  - {metric: ups.battery_charge, warn_low: none, alarm_low: 40, warn_rate: 5, rate_over: 30s, clear_delay: 2s, hysteresis: none}
   - {metric: agent.sink_up, off: true}
 tests:
   - {id: a, kind: manual, every: month, day: last fri, at: 7:05}
@@ -55,7 +55,7 @@ tests:
   - {id: c, kind: self_test, every: quarter, battery_left: 40}
 `)
 	own := site.Limits[len(UsualLimits()):]
-	if l := own[0]; !math.IsInf(*l.WarnLow, 1) || *l.AlarmLow != 40 || *l.WarnRate != 5 || *l.RateOver != 30*time.Second || *l.ClearDelay != 2*time.Second || l.Off {
+	if l := own[0]; !math.IsInf(*l.WarnLow, 1) || *l.AlarmLow != 40 || *l.WarnRate != 5 || *l.RateOver != 30*time.Second || *l.ClearDelay != 2*time.Second || *l.Hysteresis != 0 || l.Off {
 		t.Errorf("%+v", l)
 	}
 	if l := own[1]; !l.Off || l.Class != "agent" {
