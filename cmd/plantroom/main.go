@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	case err == nil:
 		err = out.failed
-	case ctx.Err() != nil:
+	case errors.Is(err, context.Canceled):
 		err = exitError{errors.New("interrupted"), exitFailure}
 	}
 	fmt.Fprintln(stderr, err)

@@ -85,4 +85,9 @@ func TestInterrupted(t *testing.T) {
 	if got != exitFailure || out.Len() > 0 || said.String() != "interrupted\n" {
 		t.Errorf("exit %d: %s%s", got, &out, &said)
 	}
+	said.Reset()
+	missing := filepath.Join(t.TempDir(), "site.yaml")
+	if got := run(ctx, []string{"check", missing}, &out, &said); got == 0 || !strings.Contains(said.String(), missing) {
+		t.Errorf("what else was wrong by then: exit %d: %s", got, &said)
+	}
 }
