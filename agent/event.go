@@ -67,7 +67,9 @@ type Event struct {
 	Ended    time.Time         `json:"ended,omitzero"`  // zero while it lasts; Began of what has no duration
 	Value    *float64          `json:"value,omitempty"` // in Unit, of the reading that showed it
 	Unit     string            `json:"unit,omitempty"`
-	State    string            `json:"state,omitempty"` // the state's word, where the metric is one
+	Peak     *float64          `json:"peak,omitempty"`   // in Unit, of what is beyond a limit: the worst value so far
+	PeakAt   time.Time         `json:"peak_at,omitzero"` // time of the reading that had it
+	State    string            `json:"state,omitempty"`  // the state's word, where the metric is one
 	Text     Words             `json:"text"`
 	Acked    time.Time         `json:"acked,omitzero"` // when somebody said that they look at it
 	AckedBy  string            `json:"acked_by,omitempty"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -162,6 +163,10 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 	ordered(l.WarnLow, l.WarnHigh, "warn_low", "warn_high")
 	ordered(l.AlarmLow, l.AlarmHigh, "alarm_low", "alarm_high")
 	ordered(l.WarnRate, l.AlarmRate, "warn_rate", "alarm_rate")
+	low, high := cmp.Or(l.WarnLow, l.AlarmLow), cmp.Or(l.WarnHigh, l.AlarmHigh)
+	if h := l.Hysteresis; h != nil && low != nil && high != nil && !math.IsInf(*low, 0) && !math.IsInf(*high, 0) && *low <= *high && *h >= *high-*low {
+		s.fault(m.get("hysteresis"), "hysteresis is %s, and there are only %s within the bounds; it would never be over", amount(*h), amount(*high-*low))
+	}
 	r.site.Limits = append(r.site.Limits, l)
 	if found != nil || own {
 		r.fits(s, m, &l)

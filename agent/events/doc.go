@@ -33,6 +33,8 @@
 //     since the same poll where they are many. An event of anything else that an
 //     answering device has left out for two hours ends, and says that it is no longer
 //     observed: the device was exchanged for another. Silence ends none.
+//   - The worst value of what is beyond a limit goes with all else that is told of
+//     it, and is told to nobody for itself; of it a kill loses the last minute.
 //   - What begins ever again is one event after a while (flurry), and the folder
 //     has at most a gigabyte: the oldest goes.
 //   - An event, and what it has become, is in the operating system before it is

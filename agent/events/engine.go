@@ -109,6 +109,11 @@ type happening struct {
 	until        time.Time // while it waits for what it follows from
 	hushed       bool      // and calls nobody meanwhile
 	provisional  bool      // it may be a test's that is due
+
+	peak   peak // of what is beyond a limit
+	worst  worst
+	kept   peak      // as it is in the journal
+	keptAt time.Time // when it was written
 }
 
 // keptEvents is how many events are held in memory to be asked for.
@@ -264,7 +269,7 @@ func (e *Engine) step(by time.Duration) {
 		e.flurries[key] = f
 	}
 	for _, h := range e.active {
-		move(&h.since, &h.unseen, &h.lull, &h.until)
+		move(&h.since, &h.unseen, &h.lull, &h.until, &h.keptAt)
 	}
 	for _, h := range e.waiting {
 		if !h.event.Active() {
@@ -299,7 +304,7 @@ func (e *Engine) step(by time.Duration) {
 func (c *cell) move(move func(...*time.Time)) {
 	move(&c.since)
 	if c.limit != nil {
-		move(&c.limit.since)
+		move(&c.limit.since[0], &c.limit.since[1])
 	}
 	if c.rate != nil {
 		for i := range c.rate.times {
@@ -406,6 +411,7 @@ func (e *Engine) forget() {
 	}
 	e.looked = e.now
 	for key, h := range e.active {
+		e.keepPeak(h)
 		switch key.kind {
 		case "trap":
 			if last := maxTime(h.since, e.told[key]); e.now.Sub(last) >= trapLasts || e.denied(key, last) {
@@ -503,7 +509,7 @@ func (e *Engine) Events(q agent.EventQuery) []agent.Event {
 			break
 		}
 		if q.Match(ev) {
-			found = append(found, *ev)
+			found = append(found, e.shown(ev))
 		}
 	}
 	return found
@@ -515,7 +521,7 @@ func (e *Engine) Active() []agent.Event {
 	defer e.mu.Unlock()
 	var all []agent.Event
 	for _, h := range e.active {
-		all = append(all, h.event)
+		all = append(all, h.latest())
 	}
 	slices.SortFunc(all, func(a, b agent.Event) int { return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.ID, b.ID)) })
 	return all
@@ -541,6 +547,8 @@ func (e *Engine) Ack(id, by string) (agent.Event, error) {
 	ev.Acked, ev.AckedBy = maxTime(e.now, ev.Began), by
 	if h := e.byID[id]; h != nil {
 		h.event.Acked, h.event.AckedBy = ev.Acked, ev.AckedBy
+		e.update(h)
+		return h.latest(), nil
 	}
 	e.changed(&ev)
 	return ev, nil
@@ -606,7 +614,8 @@ func (e *Engine) begin(ev agent.Event, m meaning) *happening {
 		}
 	}
 	ev.ID = e.newID()
-	h := &happening{event: ev, since: ev.Began, severity: ev.Severity, meaning: m}
+	h := newHappening(ev)
+	h.meaning = m
 	if ev.Active() {
 		e.active[keyOf(&ev)], e.byID[ev.ID] = h, h
 	}
@@ -661,8 +670,9 @@ func (e *Engine) update(h *happening) {
 			h.event.Severity = agent.Info
 		}
 	}
-	ev := h.event
+	ev := h.latest()
 	e.changed(&ev)
+	h.kept, h.keptAt = h.peak, e.now
 }
 
 // changed takes an event as it has become. What it points to never changes.

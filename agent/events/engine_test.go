@@ -435,14 +435,23 @@ func TestLimits(t *testing.T) {
 			{Labels: map[string]string{"room": "hall"}, WarnHigh: number(60), AlarmHigh: number(80)},
 			{WarnHigh: number(10)}},
 			"65 75 85",
-			[]string{"1.. warning UPS: battery charge 75 %, above 70 %"}},
+			[]string{"1.. warning UPS: battery charge 75 %, above 70 %; peak 85 % at 08:00"}},
 		{"of another room", []Limit{{Labels: map[string]string{"room": "office"}, WarnHigh: number(10)}}, "65", nil},
 		{"off", []Limit{{WarnHigh: number(10)}, {Device: "ups", Off: true}}, "65", nil},
 		{"off but for one bound", []Limit{{WarnHigh: number(10)}, {Labels: map[string]string{"room": "hall"}, Off: true}, {Device: "ups", WarnLow: number(66)}}, "65",
 			[]string{"0.. warning UPS: battery charge 65 %, below 66 %"}},
 		{"rate", []Limit{{WarnRate: number(20), RateOver: seconds(8)}},
 			"10 10 10 10 10 10 11 12 13 14 14 14 14 14 14 14",
-			[]string{"8..15 warning UPS: battery charge rises by 22.5 % a minute"}},
+			[]string{"8..15 warning UPS: battery charge rises by 22.5 % a minute; peak 30 % a minute at 08:00"}},
+		{"up, and down again", []Limit{{WarnRate: number(20), RateOver: seconds(8)}},
+			"10 10 10 10 10 10 10 10 10 40 40 40 40 40 40 40 40 10 10 10 10 10 10 10 10 10",
+			[]string{"9..17 warning UPS: battery charge rises by 225 % a minute", "17..25 warning UPS: battery charge falls by 225 % a minute"}},
+		{"about the bound of an alarm", []Limit{{WarnHigh: number(30), AlarmHigh: number(40), Delay: seconds(4), ClearDelay: seconds(4)}},
+			"31 39 41 39 41 39 41 39 41 39 41 41 41 41 41 39 29 39 29 39 29 29 29 29 29",
+			[]string{"0..20 alarm UPS: battery charge 41 %, above 40 %"}},
+		{"from one bound beyond the other", []Limit{{WarnHigh: number(70), WarnLow: number(30)}},
+			"50 75 80 20 10 50",
+			[]string{"1..3 warning UPS: battery charge 75 %, above 70 %; peak 80 % at 08:00", "3..5 warning UPS: battery charge 20 %, below 30 %; lowest 10 % at 08:00"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPlant(t, Options{}, func(s *Setup) {
@@ -498,6 +507,17 @@ func TestRateOfSlowPolls(t *testing.T) {
 	}
 }
 
+// TestLimitOfAFrequency: what is a hundredth off is back when it is as it should be.
+func TestLimitOfAFrequency(t *testing.T) {
+	p := newPlant(t, Options{}, func(s *Setup) {
+		s.Limits = []Limit{{Class: "switchboard", Metric: "frequency", WarnHigh: number(50.5), WarnLow: number(49.5)}}
+	})
+	for _, hz := range []string{"50.1", "50.53", "50.6", "50.45", "50.2", "49.48", "49.55", "50.1"} {
+		p.now("msb", "frequency="+hz)
+	}
+	p.want("1..4 warning Main switchboard: frequency 50.53 Hz, above 50.5 Hz; peak 50.6 Hz at 08:00", "5..7 warning Main switchboard: frequency 49.48 Hz, below 49.5 Hz")
+}
+
 // TestLimitOnItsWayBack: what is not an alarm any more is a warning, and says
 // nothing of a value that is not so; when it is over it is what it came to.
 func TestLimitOnItsWayBack(t *testing.T) {
@@ -516,9 +536,9 @@ func TestLimitOnItsWayBack(t *testing.T) {
 		told = append(told, e.Severity.String()+" "+e.Text.EN)
 	}
 	if diff := cmp.Diff([]string{
-		"alarm UPS: battery charge 19 %, below 20 %", "warning UPS: battery charge 50.5 %, hardly above 50 %", "alarm UPS: battery charge 19 %, below 20 %",
-		"alarm Sensor: temperature 33 °C, above 32 °C", "warning Sensor: temperature 30 °C, above 27 °C", "alarm Sensor: temperature 33 °C, above 32 °C",
-		"warning Sensor: temperature 26.5 °C, hardly below 27 °C", "alarm Sensor: temperature 33 °C, above 32 °C",
+		"alarm UPS: battery charge 19 %, below 20 %", "warning UPS: battery charge 50.5 %, hardly above 50 %; lowest 19 % at 08:00", "alarm UPS: battery charge 19 %, below 20 %",
+		"alarm Sensor: temperature 33 °C, above 32 °C", "warning Sensor: temperature 30 °C, above 27 °C; peak 33 °C at 08:00", "alarm Sensor: temperature 33 °C, above 32 °C",
+		"warning Sensor: temperature 26.5 °C, hardly below 27 °C; peak 33 °C at 08:00", "alarm Sensor: temperature 33 °C, above 32 °C",
 	}, told); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -548,9 +568,9 @@ func TestLimitsOfParts(t *testing.T) {
 	}
 	p.want(
 		"0..3 warning UPS (L1): output load 90 %, above 85 %",
-		"4..10 warning UPS: output load 91 %, above 85 %",
+		"4..10 warning UPS: output load 91 %, above 85 %; peak 92 % at 08:00",
 		"7..10 alarm UPS (L3): output load 101 %, above 100 %",
-		"4..12 warning UPS (L1): output load 89 %, above 85 %",
+		"4..12 warning UPS (L1): output load 89 %, above 85 %; peak 91 % at 08:00",
 	)
 }
 

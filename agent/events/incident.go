@@ -91,7 +91,7 @@ func (inc *incident) told(ev agent.Event) agent.Event {
 		if ev.ID <= s.after {
 			continue
 		}
-		for _, at := range []*time.Time{&ev.Began, &ev.Ended, &ev.Acked} {
+		for _, at := range []*time.Time{&ev.Began, &ev.Ended, &ev.PeakAt, &ev.Acked} {
 			if !at.IsZero() {
 				*at = at.Add(s.ahead)
 			}
@@ -463,7 +463,7 @@ func (e *Engine) keepMeta(inc *incident) {
 // lasting puts all that lasts at the beginning of a new file.
 func (e *Engine) lasting(put func(entry)) {
 	for _, h := range e.active {
-		ev := h.event
+		ev := h.latest()
 		put(entry{Event: &ev, Again: true})
 	}
 	for _, inc := range e.incidents {
@@ -619,12 +619,16 @@ func (e *Engine) lack() {
 
 // resume takes up what lasted when an earlier run ended, and what that had no
 // time to write in a record.
-func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
+func (e *Engine) resume(metas map[string]*meta, written map[string]*Record, gravest map[string]*agent.Event) {
 	for _, ev := range e.events {
 		if !ev.Active() {
 			continue
 		}
 		h := recall(ev)
+		if g := gravest[ev.ID]; g != nil {
+			h.grave(newHappening(*g).worst)
+		}
+		h.kept = h.peak
 		e.active[keyOf(ev)], e.byID[ev.ID] = h, h
 	}
 	for _, m := range metas {
@@ -687,7 +691,7 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record) {
 // that is Info for the sake of a test, or while it may follow from something, is
 // as severe as its rule has it.
 func recall(ev *agent.Event) *happening {
-	h := &happening{event: *ev, since: ev.Began, severity: ev.Severity}
+	h := newHappening(*ev)
 	var severity agent.Severity
 	if h.meaning, severity = meaningOf(ev); h.meaning.expected && ev.Severity == agent.Info {
 		h.severity = severity

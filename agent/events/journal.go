@@ -150,8 +150,9 @@ func (e *Engine) openJournal() error {
 	}
 	// The newest says what lasts, the one before what was asked for yesterday.
 	metas := map[string]*meta{}
-	var waiting []string // ids of events that were not announced
-	marked := false      // it says so
+	var waiting []string                 // ids of events that were not announced
+	marked := false                      // it says so
+	gravest := map[string]*agent.Event{} // of those beyond a limit, as they were at their worst
 	for _, name := range names[max(0, len(names)-2):] {
 		damaged, err := readJournal(filepath.Join(dir, name), func(in entry) {
 			switch {
@@ -164,6 +165,9 @@ func (e *Engine) openJournal() error {
 					e.events[at] = in.Event
 				} else {
 					e.events = slices.Insert(e.events, at, in.Event)
+				}
+				if g := gravest[in.Event.ID]; in.Event.Peak != nil && (g == nil || in.Event.Severity > g.Severity) {
+					gravest[in.Event.ID] = in.Event
 				}
 				e.lastID = max(e.lastID, in.Event.ID)
 				e.now = maxTime(e.now, maxTime(in.Event.Began, in.Event.Ended))
@@ -191,7 +195,7 @@ func (e *Engine) openJournal() error {
 	for _, r := range records {
 		written[r.ID] = r
 	}
-	e.resume(metas, written)
+	e.resume(metas, written, gravest)
 	for _, r := range records {
 		e.tests.went(r)
 		e.tests.count(r)

@@ -144,7 +144,7 @@ func (e *Engine) snapshot(inc *incident) *Record {
 		if ev.ID == inc.ID {
 			r.Events = append([]agent.Event{inc.told(*ev)}, r.Events...)
 		} else if ev.Parent == inc.ID {
-			r.Events = append(r.Events, inc.told(*ev))
+			r.Events = append(r.Events, inc.told(e.shown(ev)))
 		}
 	}
 	return &r

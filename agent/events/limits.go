@@ -28,7 +28,7 @@ type Limit struct {
 	WarnRate, AlarmRate *float64
 	RateOver            *time.Duration
 
-	Hysteresis *float64       // how far back within the bound ends it; otherwise 2 % of the bound
+	Hysteresis *float64       // how far back within the bound ends it; otherwise 2 % of the bound, 0.2 % of a frequency's
 	Delay      *time.Duration // for how long it must be beyond the bound
 	ClearDelay *time.Duration // for how long it must be back within
 
@@ -88,7 +88,8 @@ func indexLimits(limits []Limit) limitIndex {
 type bounds struct {
 	low, high           float64    // within both nothing is the case, whatever the hysteresis
 	lows, highs         [2]float64 // of warning and alarm; infinite for none
-	back                float64    // hysteresis; NaN for 2 % of the bound
+	back                float64    // hysteresis; NaN for a share of the bound
+	share               float64    // that is it otherwise
 	delay, clear        time.Duration
 	rates               [2]float64 // in the unit a minute, of warning and alarm; infinite for none
 	over                time.Duration
@@ -115,7 +116,10 @@ func (x *limitIndex) bounds(p *agent.Point) *bounds {
 	slices.SortStableFunc(found, func(a, b *Limit) int { return cmp.Compare(a.specific(), b.specific()) })
 	none := &bounds{
 		lows: [2]float64{math.Inf(-1), math.Inf(-1)}, highs: [2]float64{math.Inf(1), math.Inf(1)},
-		rates: [2]float64{math.Inf(1), math.Inf(1)}, back: math.NaN(), over: time.Minute,
+		rates: [2]float64{math.Inf(1), math.Inf(1)}, back: math.NaN(), share: 0.02, over: time.Minute,
+	}
+	if p.Metric.Unit == "Hz" { // 2 % of which is more than anybody bounds
+		none.share = 0.002
 	}
 	b := *none
 	for _, l := range found {
@@ -162,7 +166,7 @@ func (b *bounds) margin(bound float64) float64 {
 	case math.IsInf(bound, 0):
 		return 0
 	case math.IsNaN(b.back):
-		return 0.02 * math.Abs(bound)
+		return b.share * math.Abs(bound)
 	}
 	return b.back
 }
@@ -182,6 +186,18 @@ func (l level) severity() agent.Severity {
 		return agent.Alarm
 	}
 	return agent.Warning
+}
+
+// levelOf returns the level of an event.
+func levelOf(s agent.Severity, low bool) level {
+	l := level(1)
+	if s == agent.Alarm {
+		l = 2
+	}
+	if low {
+		return -l
+	}
+	return l
 }
 
 // level returns the level of a value that was at another.
@@ -221,34 +237,50 @@ func (b *bounds) bound(l level) float64 {
 // A limited is how a point stands to its bounds.
 type limited struct {
 	*bounds
-	is    level     // as it counts
-	seen  level     // as the readings have it
-	since time.Time // since when they do
+	is    level        // as it counts
+	seen  level        // as the readings have it
+	since [2]time.Time // since when they are beyond the bounds of a warning and of an alarm, or are not
 	event *happening
-	worst worst
+	peak  peak // since they are
 }
 
-// A worst is what an event said when it was beyond the gravest of its bounds: it
-// says so again when it is over.
-type worst struct {
-	level level
-	value *float64
-	text  agent.Words
-}
-
-// take takes what an event has come to.
-func (w *worst) take(now level, value *float64, text agent.Words) {
-	if abs(now) > abs(w.level) {
-		*w = worst{now, value, text}
+// note takes how far beyond its bounds a reading has it.
+func (l *limited) note(now level, v float64, at time.Time) {
+	for i := range l.since {
+		beyond, was := abs(now) > level(i), abs(l.seen) > level(i)
+		if beyond != was || beyond && now*l.seen < 0 {
+			l.since[i] = at
+		}
+	}
+	if now*l.seen <= 0 {
+		l.peak = peak{}
+	}
+	if l.seen = now; now == 0 {
+		return
+	}
+	l.peak.take(v, at.Sub(l.since[0]), now < 0)
+	if l.event != nil && now*l.is > 0 {
+		l.event.peak.take(v, at.Sub(l.event.since), now < 0)
 	}
 }
 
-// give makes an event that is over one of its worst, and forgets that.
-func (w *worst) give(h *happening) {
-	if w.level != 0 && w.level.severity() > h.severity {
-		h.event.Value, h.event.Text, h.severity = w.value, w.text, w.level.severity()
+// counts returns the level that counts: each is reached when the readings have been
+// as far for the delay, whatever they were further, and left likewise.
+func (l *limited) counts(at time.Time) level {
+	for i := level(1); i >= 0; i-- {
+		lasted := at.Sub(l.since[i])
+		beyond, held := abs(l.seen) > i, abs(l.is) > i
+		switch {
+		case beyond && (lasted >= l.delay || held && l.seen*l.is > 0):
+			if l.seen < 0 {
+				return -i - 1
+			}
+			return i + 1
+		case held && lasted < l.clear:
+			return l.is
+		}
 	}
-	*w = worst{}
+	return 0
 }
 
 // rateSamples is how many values are kept to tell a rate by.
@@ -262,7 +294,6 @@ type rated struct {
 	next   int
 	is     level
 	event  *happening
-	worst  worst
 }
 
 // add takes a value, of which there is one every so often, and returns the rate
@@ -286,4 +317,24 @@ func (r *rated) add(at time.Time, v float64, every time.Duration) (rate float64,
 		r.next++
 	}
 	return rate, ok
+}
+
+// level returns the level of a rate.
+func (r *rated) level(rate float64) level {
+	for i := level(1); i >= 0; i-- {
+		bound := r.rates[i]
+		held := func(side level) float64 {
+			if side*r.is > i {
+				return 0.9 * bound
+			}
+			return bound
+		}
+		switch {
+		case rate > held(1):
+			return i + 1
+		case -rate > held(-1):
+			return -i - 1
+		}
+	}
+	return 0
 }

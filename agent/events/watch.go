@@ -148,13 +148,7 @@ func (e *Engine) bound(c *cell, b *bounds) {
 	case b != nil && b.bounded():
 		c.limit = &limited{bounds: b, event: beyond}
 		if beyond != nil { // which bound it was is seen with the next reading
-			c.limit.is = 1
-			if beyond.event.Severity == agent.Alarm {
-				c.limit.is = 2
-			}
-			if v := beyond.event.Value; v != nil && *v < min(b.highs[0], b.highs[1]) {
-				c.limit.is = -c.limit.is
-			}
+			c.limit.is = levelOf(beyond.event.Severity, beyond.peak.value < min(b.highs[0], b.highs[1]))
 			c.limit.seen = c.limit.is
 		}
 	case beyond != nil:
@@ -163,6 +157,9 @@ func (e *Engine) bound(c *cell, b *bounds) {
 	switch {
 	case b != nil && b.rated():
 		c.rate = &rated{bounds: b, event: moving}
+		if moving != nil {
+			c.rate.is = levelOf(moving.event.Severity, moving.peak.value < 0)
+		}
 	case moving != nil:
 		e.endNow(moving, e.now)
 	}
@@ -372,30 +369,18 @@ func (e *Engine) say(c *cell, r *stateRule, code int, at time.Time) *happening {
 // limit judges a value that is beyond a bound, or was.
 func (e *Engine) limit(c *cell, at time.Time) {
 	l := c.limit
-	now := l.level(c.value, l.is)
-	if now != l.seen {
-		l.seen, l.since = now, at
-	}
-	if now == l.is {
-		return
-	}
-	delay := l.delay
-	if now == 0 || abs(now) < abs(l.is) && now*l.is > 0 {
-		delay = l.clear
-	}
-	if at.Sub(l.since) < delay {
-		return
-	}
-	if l.event == nil && now != 0 && c.partOf(now) {
+	l.note(l.level(c.value, l.is), c.value, at)
+	now, was := l.counts(at), l.is
+	if now == was || l.event == nil && now != 0 && c.partOf(now) {
 		return
 	}
 	l.is = now
+	if l.event != nil && now*was <= 0 {
+		l.event.sum()
+		e.end(l.event, l.since[0])
+		l.event = nil
+	}
 	if now == 0 {
-		if l.event != nil {
-			l.worst.give(l.event)
-			e.end(l.event, l.since)
-			l.event = nil
-		}
 		return
 	}
 	m := c.point.Metric
@@ -409,15 +394,16 @@ func (e *Engine) limit(c *cell, at time.Time) {
 	case value <= bound:
 		words = agent.Words{EN: "%s: %s %s, hardly below %s", CS: "%s: %s %s, sotva pod %s"}
 	}
-	text := say(words, place(c.point), Named(m.Name), quantity(value, m.Unit), quantity(bound, m.Unit))
-	l.worst.take(now, &value, text)
+	reads, of := against(value, bound, m.Unit)
+	text := say(words, place(c.point), Named(m.Name), reads, of)
 	if h := l.event; h != nil {
-		h.event.Value, h.event.Text, h.severity = &value, text, now.severity()
+		h.become(now.severity(), &value, text)
 		e.update(h)
 		return
 	}
-	ev := agent.Event{Kind: "limit", Metric: m.Name, Channel: c.point.Channel, Severity: now.severity(), Began: l.since,
+	ev := agent.Event{Kind: "limit", Metric: m.Name, Channel: c.point.Channel, Severity: now.severity(), Began: l.since[0],
 		Value: &value, Unit: m.Unit, Text: text}
+	l.peak.put(&ev)
 	describe(&ev, c.device.Device)
 	l.event = e.begin(ev, meaning{domain: limitDomain(c.device.Class)})
 }
@@ -448,41 +434,35 @@ func (e *Engine) rate(c *cell, at time.Time) {
 	if !ok {
 		return
 	}
-	now := level(0)
-	for i, bound := range l.rates {
-		if l.is > level(i) {
-			bound *= 0.9
-		}
-		if rate > bound || -rate > bound {
-			now = level(i + 1)
-		}
+	now, was := l.level(rate), l.is
+	if l.event != nil && now*was > 0 {
+		l.event.peak.take(rate, at.Sub(l.event.since), rate < 0)
 	}
-	if now == l.is {
+	if now == was {
 		return
 	}
 	l.is = now
+	if l.event != nil && now*was <= 0 {
+		l.event.sum()
+		e.end(l.event, at)
+		l.event = nil
+	}
 	if now == 0 {
-		if l.event != nil {
-			l.worst.give(l.event)
-			e.end(l.event, at)
-			l.event = nil
-		}
 		return
 	}
-	words := agent.Words{EN: "%s: %s rises by %s a minute", CS: "%s: %s roste o %s za minutu"}
-	change := rate
+	words, change := agent.Words{EN: "%s: %s rises by %s a minute", CS: "%s: %s roste o %s za minutu"}, rate
 	if rate < 0 {
 		words, change = agent.Words{EN: "%s: %s falls by %s a minute", CS: "%s: %s klesá o %s za minutu"}, -rate
 	}
 	text := say(words, place(c.point), Named(m.Name), quantity(change, m.Unit))
-	l.worst.take(now, &rate, text)
 	if h := l.event; h != nil {
-		h.event.Value, h.event.Text, h.severity = &rate, text, now.severity()
+		h.become(now.severity(), &rate, text)
 		e.update(h)
 		return
 	}
 	ev := agent.Event{Kind: "rate", Metric: m.Name, Channel: c.point.Channel, Severity: now.severity(), Began: at,
-		Value: &rate, Unit: m.Unit + "/min", Text: text}
+		Value: &rate, Unit: m.Unit + perMinute, Text: text}
+	peak{rate, 0, true}.put(&ev)
 	describe(&ev, c.device.Device)
 	l.event = e.begin(ev, meaning{domain: limitDomain(c.device.Class)})
 }
@@ -765,10 +745,10 @@ func (d *device) lose(h *happening) {
 			c.stale, c.misses = nil, 0
 		}
 		if c.limit != nil && c.limit.event == h {
-			c.limit.event, c.limit.is, c.limit.seen, c.limit.worst = nil, 0, 0, worst{}
+			c.limit.event, c.limit.is, c.limit.seen = nil, 0, 0
 		}
 		if c.rate != nil && c.rate.event == h {
-			c.rate.event, c.rate.is, c.rate.worst = nil, 0, worst{}
+			c.rate.event, c.rate.is = nil, 0
 		}
 	}
 }

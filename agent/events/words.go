@@ -27,16 +27,39 @@ func same(text string) agent.Words { return agent.Words{EN: text, CS: text} }
 
 // quantity returns a number with its unit as people write it, to three digits
 // or so.
-func quantity(v float64, unit string) agent.Words {
+func quantity(v float64, unit string) agent.Words { return precisely(v, unit, 0) }
+
+// against returns a value and the bound that it is beyond of, the value as closely
+// as it takes to tell the two apart.
+func against(v, bound float64, unit string) (value, of agent.Words) {
+	of = quantity(bound, unit)
+	for more := range 4 {
+		if value = precisely(v, unit, more); v == bound || value != of {
+			break
+		}
+	}
+	return value, of
+}
+
+// precisely is quantity with so many digits more.
+func precisely(v float64, unit string, more int) agent.Words {
 	switch unit {
 	case "W", "VA", "var", "Wh":
 		if math.Abs(v) >= 1000 {
 			v, unit = v/1000, "k"+unit
 		}
+	case "Pa":
+		if math.Abs(v) >= 1e4 {
+			v, unit = v/1000, "kPa"
+		}
 	case "s":
 		if math.Abs(v) >= 120 {
 			v, unit = v/60, "min"
 		}
+	case "Hz": // all that matters of it is behind the point
+		more++
+	case "m3/h":
+		unit = "m³/h"
 	case "By":
 		v, unit = v/1e6, "MB"
 	case "Cel":
@@ -45,7 +68,7 @@ func quantity(v float64, unit string) agent.Words {
 		unit = "rpm"
 	}
 	digits := max(0, 2-int(math.Floor(math.Log10(math.Max(math.Abs(v), 0.1)))))
-	text := strconv.FormatFloat(v, 'f', min(digits, 2), 64)
+	text := strconv.FormatFloat(v, 'f', min(digits, 2)+more, 64)
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -103,9 +104,28 @@ func TestQuantity(t *testing.T) {
 		{33.24, "Cel", "33.2 °C", "33,2 °C"}, {86850.6, "W", "86.9 kW", "86,9 kW"}, {917, "s", "15.3 min", "15,3 min"}, {7, "s", "7 s", "7 s"},
 		{0.564, "%", "0.56 %", "0,56 %"}, {100, "%", "100 %", "100 %"}, {0, "K", "0 K", "0 K"}, {-40.5, "Cel", "-40.5 °C", "-40,5 °C"},
 		{1500, "{rpm}", "1500 rpm", "1500 rpm"}, {2, "", "2", "2"}, {1e6, "By", "1 MB", "1 MB"}, {230.04, "V", "230 V", "230 V"},
+		{49.87, "Hz", "49.87 Hz", "49,87 Hz"}, {50, "Hz", "50 Hz", "50 Hz"}, {2.5e5, "Pa", "250 kPa", "250 kPa"}, {120, "Pa", "120 Pa", "120 Pa"},
+		{1200, "m3/h", "1200 m³/h", "1200 m³/h"},
 	} {
 		if q := quantity(test.v, test.unit); q.EN != test.en || q.CS != test.cs {
 			t.Errorf("%g %s: %q, %q; want %q, %q", test.v, test.unit, q.EN, q.CS, test.en, test.cs)
+		}
+	}
+}
+
+// TestAgainst: a value reads otherwise than the bound that it is beyond of.
+func TestAgainst(t *testing.T) {
+	for _, test := range []struct {
+		v, bound  float64
+		unit      string
+		value, of string
+	}{
+		{27.5, 27, "Cel", "27.5 °C", "27 °C"}, {27.04, 27, "Cel", "27.04 °C", "27 °C"}, {27, 27, "Cel", "27 °C", "27 °C"},
+		{49.996, 50, "Hz", "49.996 Hz", "50 Hz"}, {59.98, 60, "%", "59.98 %", "60 %"}, {299.9, 300, "s", "4.998 min", "5 min"},
+		{math.Nextafter(27, 28), 27, "Cel", "27 °C", "27 °C"},
+	} {
+		if v, of := against(test.v, test.bound, test.unit); v.EN != test.value || of.EN != test.of {
+			t.Errorf("%g and %g %s: %q, %q; want %q, %q", test.v, test.bound, test.unit, v.EN, of.EN, test.value, test.of)
 		}
 	}
 }

@@ -43,9 +43,14 @@ func (s *Sink) AppendEvent(dst []byte, e *agent.Event) []byte {
 		duration, _ := lineprotocol.FloatValue(e.Ended.Sub(e.Began).Seconds())
 		enc.AddField("duration", duration)
 	}
-	if e.Value != nil {
-		value, _ := lineprotocol.FloatValue(*e.Value)
-		enc.AddField("value", value)
+	for _, f := range []struct {
+		name  string
+		value *float64
+	}{{"value", e.Value}, {"peak", e.Peak}} {
+		if f.value != nil {
+			value, _ := lineprotocol.FloatValue(*f.value)
+			enc.AddField(f.name, value)
+		}
 	}
 	for _, f := range []agent.Label{{Name: "state", Value: e.State}, {Name: "parent", Value: e.Parent}, {Name: "acked_by", Value: e.AckedBy}} {
 		if f.Value != "" {

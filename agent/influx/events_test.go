@@ -32,8 +32,8 @@ func TestEventLine(t *testing.T) {
 	if diff := cmp.Diff(want, string(s.AppendEvent([]byte("before\n"), e))); diff != "" {
 		t.Error(diff)
 	}
-	e.Ended, e.AckedBy, e.Value = e.Began.Add(1500*time.Millisecond), "Jana", nil
-	want = point + `active=false,duration=1.5,state="on_battery",parent="20260921T141319.000-1",acked_by="Jana" 1790000000123` + "\n"
+	e.Ended, e.AckedBy, e.Value, e.Peak = e.Began.Add(1500*time.Millisecond), "Jana", nil, e.Value
+	want = point + `active=false,duration=1.5,peak=98.5,state="on_battery",parent="20260921T141319.000-1",acked_by="Jana" 1790000000123` + "\n"
 	if diff := cmp.Diff(want, string(s.AppendEvent(nil, e))); diff != "" {
 		t.Error(diff)
 	}

@@ -744,8 +744,8 @@ func (c *composer) parts() {
 			lasted = c.duration(e.Ended.Sub(e.Began).Seconds())
 		}
 		value := ""
-		if e.Value != nil && e.State == "" {
-			value, values = c.quantity(*e.Value, e.Unit), true
+		if v := cmp.Or(e.Peak, e.Value); v != nil && e.State == "" {
+			value, values = c.quantity(*v, e.Unit), true
 		}
 		row := text(c.clockOf(e.Began), lasted, c.say(severities[min(e.Severity, agent.Alarm)]), strings.TrimSuffix(c.say(e.Text), "."), value)
 		row[2].Mark = severityMarks[min(e.Severity, agent.Alarm)]

@@ -730,3 +730,18 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("the month:\n%s", text)
 	}
 }
+
+// TestPeakInReport: of what was beyond a limit the report has the worst value.
+func TestPeakInReport(t *testing.T) {
+	value, peak, rate := 27.3, 31.4, -2.5
+	r := *monthly(t)
+	r.Events = append(slices.Clone(r.Events),
+		agent.Event{ID: "x", Kind: "limit", Metric: "temperature", Began: r.Began, Value: &value, Peak: &peak, Unit: "Cel", Text: agent.Words{EN: "Aisle: too warm"}},
+		agent.Event{ID: "y", Kind: "rate", Metric: "temperature", Began: r.Began, Value: &rate, Unit: "Cel/min", Text: agent.Words{EN: "Aisle: falls"}})
+	text := strings.ReplaceAll(write(t, OfRecord(&r, nil, "en", afternoon), "md"), nbsp, " ")
+	for _, want := range []string{"Aisle: too warm | 31.4 °C |", "Aisle: falls | −2.50 °C/min |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}

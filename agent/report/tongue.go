@@ -114,6 +114,9 @@ func symbol(unit string) string {
 	case "m3/h":
 		return "m³/h"
 	}
+	if of, ok := strings.CutSuffix(unit, "/min"); ok {
+		return symbol(of) + "/min"
+	}
 	return unit
 }
 

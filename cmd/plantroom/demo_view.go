@@ -130,8 +130,10 @@ func (v *demoView) happened(e *agent.Event) {
 		line.text = fmt.Sprintf("ended after %s: %s", e.Ended.Sub(e.Began).Round(time.Second), e.Text.EN)
 	}
 	switch {
+	case known && part && !e.Active():
+		return // over as a part
 	case known && was.Text == e.Text && (part || e.Kind == "test" || was.Active() == e.Active()):
-		return // acknowledged, worse than it was, over as a part, or a test whose verdict follows
+		return // acknowledged, worse than it was, or a test whose verdict follows
 	case part && strings.HasSuffix(v.known[e.Parent].Text.EN, e.Text.EN):
 		return // the cause, by which that is called
 	case e.Metric == "verdict" && v.said(e.Text.EN):
