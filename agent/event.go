@@ -71,8 +71,12 @@ type Event struct {
 	PeakAt   time.Time         `json:"peak_at,omitzero"` // time of the reading that had it
 	State    string            `json:"state,omitempty"`  // the state's word, where the metric is one
 	Text     Words             `json:"text"`
-	Acked    time.Time         `json:"acked,omitzero"` // when somebody said that they look at it
-	AckedBy  string            `json:"acked_by,omitempty"`
+	// Told is when the event was first told to be a warning or an alarm, whichever
+	// is the worst that it was, where that was later than Began: it had to last,
+	// got worse, or was taken for a part of a test.
+	Told    time.Time `json:"told,omitzero"`
+	Acked   time.Time `json:"acked,omitzero"` // when somebody said that they look at it
+	AckedBy string    `json:"acked_by,omitempty"`
 	// Escalated is for how long, in seconds, nobody had acknowledged the event
 	// when it was announced again because of that; 0 for never.
 	Escalated int `json:"escalated,omitempty"`

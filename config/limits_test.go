@@ -49,7 +49,6 @@ devices: [{id: ups-a, profile: rfc1628-ups, snmp: {address: 192.0.2.1}}]
 limits:
   - {metric: ups.battery_charge, warn_low: none, alarm_low: 40, warn_rate: 5, rate_over: 30s, clear_delay: 2s, hysteresis: none}
   - {metric: agent.sink_up, off: true}
-  - {metric: ups.battery_voltage, warn_low: 40, warn_high: 56, hysteresis: none}
 tests:
   - {id: a, kind: manual, every: month, day: last fri, at: 7:05}
   - {id: b, kind: manual, every: month, day: 31}
@@ -61,9 +60,6 @@ tests:
 	}
 	if l := own[1]; !l.Off || l.Class != "agent" {
 		t.Errorf("%+v", l)
-	}
-	if h := own[2].Hysteresis; h == nil || *h != 0 {
-		t.Errorf("no hysteresis is %v", h)
 	}
 	want := []Schedule{
 		{Every: "month", Weekday: 5, Nth: -1, At: 7*time.Hour + 5*time.Minute, Timed: true, Within: 2 * time.Hour},

@@ -99,6 +99,7 @@ type happening struct {
 	event    agent.Event
 	since    time.Time      // Began, by the clock as it is now
 	severity agent.Severity // without regard to a test that expects it
+	most     agent.Severity // that it was told to be
 	meaning  meaning
 	incident *incident // that it is a part of; nil for none
 
@@ -615,7 +616,7 @@ func (e *Engine) begin(ev agent.Event, m meaning) *happening {
 	}
 	ev.ID = e.newID()
 	h := newHappening(ev)
-	h.meaning = m
+	h.meaning, h.most = m, agent.Info
 	if ev.Active() {
 		e.active[keyOf(&ev)], e.byID[ev.ID] = h, h
 	}
@@ -668,6 +669,12 @@ func (e *Engine) update(h *happening) {
 		}
 		if h.incident.expects(h) {
 			h.event.Severity = agent.Info
+		}
+	}
+	if s := h.event.Severity; s > h.most {
+		h.most, h.event.Told = s, time.Time{}
+		if late := e.now.Sub(h.since); late >= time.Second { // or another device was just polled
+			h.event.Told = h.event.Began.Add(late)
 		}
 	}
 	ev := h.latest()

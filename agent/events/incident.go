@@ -91,7 +91,7 @@ func (inc *incident) told(ev agent.Event) agent.Event {
 		if ev.ID <= s.after {
 			continue
 		}
-		for _, at := range []*time.Time{&ev.Began, &ev.Ended, &ev.PeakAt, &ev.Acked} {
+		for _, at := range []*time.Time{&ev.Began, &ev.Ended, &ev.PeakAt, &ev.Told, &ev.Acked} {
 			if !at.IsZero() {
 				*at = at.Add(s.ahead)
 			}
@@ -627,6 +627,7 @@ func (e *Engine) resume(metas map[string]*meta, written map[string]*Record, grav
 		h := recall(ev)
 		if g := gravest[ev.ID]; g != nil {
 			h.grave(newHappening(*g).worst)
+			h.most = max(h.most, g.Severity)
 		}
 		h.kept = h.peak
 		e.active[keyOf(ev)], e.byID[ev.ID] = h, h

@@ -60,7 +60,7 @@ func (h *happening) sum() {
 // newHappening returns an event that lasts, or did, as it was made or told. What
 // was told of its peak is no part of its own words.
 func newHappening(ev agent.Event) *happening {
-	h := &happening{event: ev, since: ev.Began, severity: ev.Severity}
+	h := &happening{event: ev, since: ev.Began, severity: ev.Severity, most: ev.Severity}
 	if ev.Kind != "limit" && ev.Kind != "rate" || ev.Value == nil {
 		return h
 	}

@@ -64,6 +64,14 @@ func TestPeak(t *testing.T) {
 	}, p.texts("en")); diff != "" {
 		t.Errorf("told: (-want +got)\n%s", diff)
 	}
+	for i, told := range []time.Duration{3 * time.Second, 90*time.Minute + 2*time.Second} {
+		if at := p.told[i].Told.Sub(p.start); at != told {
+			t.Errorf("told %v after the start to be so bad, want %v", at, told)
+		}
+	}
+	if !p.told[4].Told.Equal(p.told[1].Told) {
+		t.Errorf("at the end it is said to be told %v", p.told[4].Told)
+	}
 	text, err := json.Marshal(p.told[4])
 	if err != nil || !strings.Contains(string(text), `"unit":"Cel","peak":34,"peak_at":"2026-11-04T`) {
 		t.Errorf("%s, %v", text, err)
@@ -101,8 +109,8 @@ func TestPeakAfterAKill(t *testing.T) {
 		t.Errorf("%+v", now)
 	}
 	p.temperatures("30 20")
-	if got, want := p.texts("en"), []string{"alarm Sensor: temperature 33 °C, above 32 °C"}; !slices.Equal(got, want) {
-		t.Errorf("told: %q, want %q", got, want)
+	if got, want := p.texts("en"), []string{"alarm Sensor: temperature 33 °C, above 32 °C"}; !slices.Equal(got, want) || p.told[0].Told.Sub(p.start) != 2*time.Second {
+		t.Errorf("told: %q, want %q; that it was an alarm at %v", got, want, p.told[0].Told.Sub(p.start))
 	}
 
 	p.told = nil

@@ -561,6 +561,7 @@ func TestCancelledOutage(t *testing.T) {
 					} else if kill {
 						p.dead(1)
 					}
+					called := p.e.now
 					id, err := p.e.CancelTest("", "Petr", "the transformer failed")
 					if err != nil {
 						t.Fatal(err)
@@ -589,6 +590,13 @@ func TestCancelledOutage(t *testing.T) {
 					severities := map[string]agent.Severity{}
 					for _, e := range inc.Events[1:] {
 						severities[e.Text.EN] = e.Severity
+						told := called // until then it was Info
+						if e.State == "fault" || !declared {
+							told = time.Time{} // which it never was
+						}
+						if !e.Told.Equal(told) {
+							t.Errorf("%s: told %v, want %v", e.Text.EN, e.Told, told)
+						}
 					}
 					if diff := cmp.Diff(map[string]agent.Severity{"UPS is on battery": agent.Alarm, "Main switchboard has no voltage": agent.Alarm,
 						"Cooler has stopped": agent.Warning, "Generator has a fault": agent.Alarm}, severities); diff != "" {

@@ -313,8 +313,12 @@ func (c *composer) detection() {
 	var first time.Time
 	acked := false
 	for _, e := range c.r.Events {
-		if e.Severity == agent.Alarm && e.Kind != "incident" && (first.IsZero() || e.Began.Before(first)) {
-			first = e.Began
+		told := e.Began
+		if !e.Told.IsZero() {
+			told = e.Told
+		}
+		if e.Severity == agent.Alarm && e.Kind != "incident" && (first.IsZero() || told.Before(first)) {
+			first = told
 		}
 	}
 	if !first.IsZero() {

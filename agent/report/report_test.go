@@ -745,3 +745,17 @@ func TestPeakInReport(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstAlarm: of what was no alarm at first, the report says when it was told to
+// be one.
+func TestFirstAlarm(t *testing.T) {
+	r := *monthly(t)
+	r.Kind, r.Plan, r.Criteria, r.Verdict = "incident", "", nil, ""
+	for i := range r.Events {
+		r.Events[i].Told = r.Ended.Add(time.Hour)
+	}
+	want := r.Ended.Add(time.Hour).In(afternoon.Location()).Format("| First alarm | 15:04:05 |")
+	if text := strings.ReplaceAll(write(t, OfRecord(&r, nil, "en", afternoon), "md"), nbsp, " "); !strings.Contains(text, want) {
+		t.Errorf("%q is not in\n%s", want, text)
+	}
+}

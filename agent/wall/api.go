@@ -220,7 +220,9 @@ func asPath(p agent.Path) agent.Path {
 }
 
 func asEvent(e agent.Event) agent.Event {
-	e.Began, e.Ended, e.Acked = stamp(e.Began), stamp(e.Ended), stamp(e.Acked)
+	for _, t := range []*time.Time{&e.Began, &e.Ended, &e.PeakAt, &e.Told, &e.Acked} {
+		*t = stamp(*t)
+	}
 	return e
 }
 
