@@ -81,7 +81,7 @@ func peerReadings(unit int) []string {
 // testPeer polls unit 3 of a server.py twice: once to find what is missing.
 func testPeer(t *testing.T, link config.ModbusLink) {
 	t.Helper()
-	s := NewSource(testDevice, NewWire(link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
+	s := NewSource(testDevice, NewWire(link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 10*time.Second)
 	defer s.Close()
 	for range 2 {
 		rs, err := s.Poll(t.Context(), nil)
@@ -141,7 +141,7 @@ func TestGenCommFamilies(t *testing.T) {
 	read := func(unit int) (alarms map[string]string, rest, reads int) {
 		t.Helper()
 		if sources[unit] == nil {
-			sources[unit] = NewSource(testDevice, w, unit, profiles["deepsea-gencomm"].Modbus, 2*time.Second)
+			sources[unit] = NewSource(testDevice, w, unit, profiles["deepsea-gencomm"].Modbus, 10*time.Second)
 			t.Cleanup(func() { sources[unit].Close() })
 		}
 		rs, err := sources[unit].Poll(t.Context(), nil)
@@ -217,7 +217,7 @@ func TestAlarmsOfAnotherFamily(t *testing.T) {
 	}
 	w := NewWire(config.ModbusLink{TCP: "127.0.0.1:" + port}, slog.New(slog.DiscardHandler))
 	gen := &agent.Device{ID: "gen-1", Name: "Generator 1", Class: "generator"}
-	s := NewSource(gen, w, 10, profiles["deepsea-gencomm"].Modbus, 2*time.Second)
+	s := NewSource(gen, w, 10, profiles["deepsea-gencomm"].Modbus, 10*time.Second)
 	defer s.Close()
 	engine, err := events.Open(events.Options{Agent: "edge-1"})
 	if err != nil {
@@ -347,7 +347,7 @@ func TestModbusSecurityOverABadNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: proxy.Addr, TLS: secure}, slog.New(slog.DiscardHandler)), 3, peerProfile(), time.Second)
+	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: proxy.Addr, TLS: secure}, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
 	defer s.Close()
 	good := func() bool {
 		rs, err := s.Poll(t.Context(), nil)
@@ -395,7 +395,7 @@ func TestHandshakeThatNeverEnds(t *testing.T) {
 		}
 		ended <- err
 	}()
-	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: l.Addr().String()}, slog.New(slog.DiscardHandler)), 1, three(), 50*time.Millisecond)
+	s := NewSource(testDevice, NewWire(config.ModbusLink{Secure: l.Addr().String()}, slog.New(slog.DiscardHandler)), 1, three(), time.Second)
 	defer s.Close()
 	if _, err := s.Poll(t.Context(), nil); !errors.Is(err, agent.ErrUnreachable) || !strings.Contains(err.Error(), "TLS with "+l.Addr().String()) {
 		t.Errorf("error %v", err)
@@ -437,7 +437,7 @@ func TestLibmodbusSerial(t *testing.T) {
 		}
 	}
 	w := NewWire(serialLink(near), slog.New(slog.DiscardHandler))
-	s := NewSource(testDevice, w, 3, p, 2*time.Second)
+	s := NewSource(testDevice, w, 3, p, 10*time.Second)
 	defer s.Close()
 	for range 2 {
 		rs, err := s.Poll(t.Context(), nil)
@@ -484,7 +484,7 @@ func TestSerialAdapterIsUnpluggedAndPluggedBack(t *testing.T) {
 		return adapter
 	}
 	adapter := plug()
-	s := NewSource(testDevice, NewWire(serialLink(near), slog.New(slog.DiscardHandler)), 3, profileOf(word(0, "")), 2*time.Second)
+	s := NewSource(testDevice, NewWire(serialLink(near), slog.New(slog.DiscardHandler)), 3, profileOf(word(0, "")), 10*time.Second)
 	defer s.Close()
 	for range 3 {
 		rs, err := s.Poll(t.Context(), nil)
@@ -527,7 +527,7 @@ func TestServerIsKilledAndStartedAgain(t *testing.T) {
 				link = config.ModbusLink{RTUOverTCP: address}
 			}
 			running := pymodbus(t, peer.Listening(address), kind, port, "3")
-			s := NewSource(testDevice, NewWire(link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 2*time.Second)
+			s := NewSource(testDevice, NewWire(link, slog.New(slog.DiscardHandler)), 3, peerProfile(), 10*time.Second)
 			defer s.Close()
 			if _, err := s.Poll(t.Context(), nil); err != nil {
 				t.Fatal(err)
@@ -569,7 +569,7 @@ func TestGatewayWithFourHealthyUnitsAndOneSilent(t *testing.T) {
 			for unit := 1; unit <= 5; unit++ {
 				// pymodbus forgets a request that arrives together with one
 				// for a unit it does not have, so the timeout is not short.
-				sources = append(sources, NewSource(testDevice, w, unit, peerProfile(), time.Second))
+				sources = append(sources, NewSource(testDevice, w, unit, peerProfile(), 3*time.Second))
 			}
 			for range 2 {
 				for i, s := range sources {
@@ -602,10 +602,10 @@ func TestAcceptsAndNeverAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := NewSource(testDevice, NewWire(config.ModbusLink{TCP: l.Addr().String()}, slog.New(slog.DiscardHandler)), 1, three(), 50*time.Millisecond)
+	s := NewSource(testDevice, NewWire(config.ModbusLink{TCP: l.Addr().String()}, slog.New(slog.DiscardHandler)), 1, three(), 500*time.Millisecond)
 	defer s.Close()
 	for range 3 {
-		if _, err := s.Poll(t.Context(), nil); !isTimeout(err, 50*time.Millisecond) {
+		if _, err := s.Poll(t.Context(), nil); !isTimeout(err, 500*time.Millisecond) {
 			t.Errorf("error %v", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gosnmp/gosnmp"
@@ -40,7 +41,7 @@ func oidValue(oid string) gosnmp.SnmpPDU {
 func TestAlarmTable(t *testing.T) {
 	for _, version := range []string{"1", "2c"} {
 		t.Run(version, func(t *testing.T) {
-			mib := newStub(t, version, map[string]any{alarmCount: uint32(0), "1.3.6.1.2.1.33.1.6.3.99": oidValue(wellKnown + "1"), "1.3.6.1.4.1.9.1.0": 3})
+			mib := newStub(version, map[string]any{alarmCount: uint32(0), "1.3.6.1.2.1.33.1.6.3.99": oidValue(wellKnown + "1"), "1.3.6.1.4.1.9.1.0": 3})
 			src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
 			first, err := src.Poll(t.Context(), nil)
 			if err != nil {
@@ -103,7 +104,7 @@ func TestAlarmTable(t *testing.T) {
 
 // A card that counts alarms and has none in its table says nothing of any.
 func TestAlarmsOnlyCounted(t *testing.T) {
-	mib := newStub(t, "", map[string]any{alarmCount: uint32(2)})
+	mib := newStub("", map[string]any{alarmCount: uint32(2)})
 	src := mib.source(t, time.Second, append(alarmPoints(), scalar("count", alarmCount))...)
 	want(t, poll(t, src), "count=2", "bad=unknown (2 rows counted)", "battery=unknown (2 rows counted)", "other=unknown (2 rows counted)")
 	mib.set(alarmCount, -1)
@@ -129,7 +130,7 @@ func TestAlarmRowsThatCount(t *testing.T) {
 			for i := range points {
 				points[i].Where = []config.SNMPCondition{{Column: state, Values: []string{"1"}}, {Column: kind, Values: []string{"0", "4", "6"}}}
 			}
-			mib := newStub(t, version, map[string]any{alarmCount: uint32(0), "1.3.6.1.4.1.9.1.0": 3})
+			mib := newStub(version, map[string]any{alarmCount: uint32(0), "1.3.6.1.4.1.9.1.0": 3})
 			src := mib.source(t, time.Second, points...)
 			want(t, poll(t, src), "bad=clear", "battery=clear", "other=clear")
 			mib.take()
@@ -182,7 +183,7 @@ func TestFirstAlarmTable(t *testing.T) {
 	for i := range other {
 		other[i].Alarm = &config.SNMPAlarm{Column: column, Count: count, OIDs: other[i].Alarm.OIDs}
 	}
-	mib := newStub(t, "", map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), count: uint32(1), column + ".1": oidValue(wellKnown + "1")})
+	mib := newStub("", map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), count: uint32(1), column + ".1": oidValue(wellKnown + "1")})
 	src := mib.source(t, time.Second, append(other, alarmPoints()...)...)
 	want(t, poll(t, src), "bad=active", "battery=clear", "other=clear")
 	mib.set(count, nil)
@@ -193,49 +194,50 @@ func TestFirstAlarmTable(t *testing.T) {
 
 // A device that does not count alarms has no table of them, and none is clear.
 func TestNoAlarmTable(t *testing.T) {
-	mib := newStub(t, "", map[string]any{"1.3.6.1.4.1.9.1.0": 3})
+	mib := newStub("", map[string]any{"1.3.6.1.4.1.9.1.0": 3})
 	want(t, poll(t, mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)), "load=3")
 }
 
 // What an agent would not say is never taken for clear.
 func TestAlarmTableRefused(t *testing.T) {
-	mib := newStub(t, "", map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), "1.3.6.1.4.1.9.1.0": 3})
-	src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
-	want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
-	mib.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-		if !strings.HasPrefix(req.Variables[0].Name, "."+alarmColumn) {
-			return nil, false
+	synctest.Test(t, func(t *testing.T) {
+		mib := newStub("", map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), "1.3.6.1.4.1.9.1.0": 3})
+		src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
+		want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
+		mib.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			if !strings.HasPrefix(req.Variables[0].Name, "."+alarmColumn) {
+				return nil, false
+			}
+			return [][]byte{encode(refusal(req, gosnmp.GenErr, 1))}, true
+		})
+		why := ": walk " + alarmColumn + " of " + src.client.address.Address + ": the agent refuses"
+		want(t, poll(t, src), "load=3", "bad"+why, "battery"+why, "other"+why)
+		mib.take()
+		want(t, poll(t, src), "load=3", "bad"+why, "battery"+why, "other"+why)
+		if n := len(mib.take()); n != 1 {
+			t.Errorf("%d requests; a table that is refused waits for the next survey", n)
 		}
-		return [][]byte{encode(refusal(req, gosnmp.GenErr, 1))}, true
+		if until := time.Until(src.next); until > surveySoon {
+			t.Errorf("the next survey is in %v", until)
+		}
+		// It gets another chance with the next survey.
+		mib.on(nil)
+		src.next = time.Time{}
+		poll(t, src)
+		want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
+		// Silence makes all of it Bad.
+		mib.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+		src.client.close()
+		rs, err := src.Poll(t.Context(), nil)
+		if err == nil || len(rs) != 4 {
+			t.Fatalf("%v, %v", format(rs), err)
+		}
+		for _, r := range rs {
+			if r.Quality != agent.Bad {
+				t.Errorf("%s is %v", r.Point.Metric.Name, r.Quality)
+			}
+		}
 	})
-	why := ": walk " + alarmColumn + " of " + src.client.address.Address + ": the agent refuses"
-	want(t, poll(t, src), "load=3", "bad"+why, "battery"+why, "other"+why)
-	mib.take()
-	want(t, poll(t, src), "load=3", "bad"+why, "battery"+why, "other"+why)
-	if n := len(mib.take()); n != 1 {
-		t.Errorf("%d requests; a table that is refused waits for the next survey", n)
-	}
-	if until := time.Until(src.next); until > surveySoon {
-		t.Errorf("the next survey is in %v", until)
-	}
-	// It gets another chance with the next survey.
-	mib.on(nil)
-	src.next = time.Time{}
-	poll(t, src)
-	want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
-	// Silence makes all of it Bad.
-	mib.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-	src.client.timeout = brief
-	src.client.close()
-	rs, err := src.Poll(t.Context(), nil)
-	if err == nil || len(rs) != 4 {
-		t.Fatalf("%v, %v", format(rs), err)
-	}
-	for _, r := range rs {
-		if r.Quality != agent.Bad {
-			t.Errorf("%s is %v", r.Point.Metric.Name, r.Quality)
-		}
-	}
 }
 
 // A table that vanishes, and of which nobody says any more how many rows it has,
@@ -244,7 +246,7 @@ func TestAlarmTableThatVanishes(t *testing.T) {
 	for _, version := range []string{"1", "2c"} {
 		for _, refused := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, count refused: %v", version, refused), func(t *testing.T) {
-				mib := newStub(t, version, map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), "1.3.6.1.4.1.9.1.0": 3})
+				mib := newStub(version, map[string]any{alarmCount: uint32(1), alarmColumn + ".1": oidValue(wellKnown + "2"), "1.3.6.1.4.1.9.1.0": 3})
 				src := mib.source(t, time.Second, append(alarmPoints(), scalar("load", "1.3.6.1.4.1.9.1.0"))...)
 				want(t, poll(t, src), "load=3", "bad=clear", "battery=active", "other=clear")
 				mib.set(alarmColumn+".1", nil)

@@ -35,7 +35,7 @@ func BenchmarkPoll36(b *testing.B) {
 		}
 		points = append(points, rows(fmt.Sprintf("column_%d", c), oid, "probe {-1}"))
 	}
-	learnt := newStub(b, "", mib)
+	learnt := newStub("", mib)
 	src := learnt.source(b, time.Second, points...)
 	poll(b, src)
 	learnt.take()
@@ -67,7 +67,7 @@ func BenchmarkPoll36(b *testing.B) {
 		}
 	}()
 	src.client.close()
-	src.client.address.Address = conn.LocalAddr().String()
+	src.client.connect, src.client.address.Address = connect, conn.LocalAddr().String()
 	if err := src.client.open(b.Context()); err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gosnmp/gosnmp"
@@ -48,7 +49,6 @@ func wantSizes(t *testing.T, asked []*gosnmp.SnmpPacket, want ...int) {
 // What an agent does not take at once is asked for in halves, and not tried
 // again by the next poll.
 func TestRequestTooBigForTheAgent(t *testing.T) {
-	t.Parallel()
 	refuse := func(status gosnmp.SNMPError) func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 		return func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			if len(req.Variables) <= 4 {
@@ -64,31 +64,32 @@ func TestRequestTooBigForTheAgent(t *testing.T) {
 		"cut short": nil, // below
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			mib, points, lines := twelve()
-			agent := newStub(t, "", mib)
-			if name == "cut short" {
-				respond = func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-					p := agent.honest(req)
-					p.Variables = p.Variables[:min(4, len(p.Variables))]
-					return [][]byte{encode(p)}, true
+			synctest.Test(t, func(t *testing.T) {
+				mib, points, lines := twelve()
+				agent := newStub("", mib)
+				if name == "cut short" {
+					respond = func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+						p := agent.honest(req)
+						p.Variables = p.Variables[:min(4, len(p.Variables))]
+						return [][]byte{encode(p)}, true
+					}
 				}
-			}
-			agent.on(respond)
-			src := agent.source(t, brief, points...)
-			want(t, poll(t, src), lines...)
-			agent.take()
-			want(t, poll(t, src), lines...)
-			asked := agent.take()
-			if len(asked) < 3 || len(asked) > 4 || slices.Max(sizes(asked)) > 4 {
-				t.Errorf("the second poll: requests of %v objects", sizes(asked))
-			}
-			agent.on(nil)
-			want(t, poll(t, src), lines...)
-			agent.take()
-			src.client.limited = src.client.limited.Add(-forgetAfter) // a day later
-			want(t, poll(t, src), lines...)
-			wantSizes(t, agent.take(), 12)
+				agent.on(respond)
+				src := agent.source(t, time.Second, points...)
+				want(t, poll(t, src), lines...)
+				agent.take()
+				want(t, poll(t, src), lines...)
+				asked := agent.take()
+				if len(asked) < 3 || len(asked) > 4 || slices.Max(sizes(asked)) > 4 {
+					t.Errorf("the second poll: requests of %v objects", sizes(asked))
+				}
+				agent.on(nil)
+				want(t, poll(t, src), lines...)
+				agent.take()
+				src.client.limited = src.client.limited.Add(-forgetAfter) // a day later
+				want(t, poll(t, src), lines...)
+				wantSizes(t, agent.take(), 12)
+			})
 		})
 	}
 }
@@ -96,84 +97,87 @@ func TestRequestTooBigForTheAgent(t *testing.T) {
 // An agent that takes less than it did has gone silent, for all that a poll
 // can tell; that it answers a probe says otherwise.
 func TestRequestTooBigLater(t *testing.T) {
-	t.Parallel()
-	mib, points, lines := twelve()
-	agent := newStub(t, "", mib)
-	src := agent.source(t, brief, points...)
-	want(t, poll(t, src), lines...)
-	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, len(req.Variables) > 6 })
-	agent.take()
-	rs, err := src.Poll(t.Context(), nil)
-	readings := format(rs)
-	text := "get 1.3.6.1.4.1.9.1.0 and 11 more from " + src.client.address.Address + ": timeout after 250ms"
-	wantError(t, err, text)
-	wantSizes(t, agent.take(), 12, 12) // the second is the repetition
-	if len(rs) != 12 || readings[11] != "m12: "+text {
-		t.Errorf("readings of the failed poll: %q", readings)
-	}
-	if err := src.Probe(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	want(t, poll(t, src), lines...)
-	agent.take()
-	want(t, poll(t, src), lines...)
-	wantSizes(t, agent.take(), 6, 6)
+	synctest.Test(t, func(t *testing.T) {
+		mib, points, lines := twelve()
+		agent := newStub("", mib)
+		src := agent.source(t, time.Second, points...)
+		want(t, poll(t, src), lines...)
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, len(req.Variables) > 6 })
+		agent.take()
+		rs, err := src.Poll(t.Context(), nil)
+		readings := format(rs)
+		text := "get 1.3.6.1.4.1.9.1.0 and 11 more from " + src.client.address.Address + ": timeout after 1s"
+		wantError(t, err, text)
+		wantSizes(t, agent.take(), 12, 12) // the second is the repetition
+		if len(rs) != 12 || readings[11] != "m12: "+text {
+			t.Errorf("readings of the failed poll: %q", readings)
+		}
+		if err := src.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, poll(t, src), lines...)
+		agent.take()
+		want(t, poll(t, src), lines...)
+		wantSizes(t, agent.take(), 6, 6)
 
-	// The first request is answered, so it is not the device that is silent.
-	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-		return nil, len(req.Variables) > 3 && req.Variables[0].Name == ".1.3.6.1.4.1.9.7.0"
+		// The first request is answered, so it is not the device that is silent.
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			return nil, len(req.Variables) > 3 && req.Variables[0].Name == ".1.3.6.1.4.1.9.7.0"
+		})
+		want(t, poll(t, src), lines...)
+		wantSizes(t, agent.take(), 6, 6, 6, 1, 3, 3)
+		want(t, poll(t, src), lines...)
+		wantSizes(t, agent.take(), 3, 3, 3, 3)
 	})
-	want(t, poll(t, src), lines...)
-	wantSizes(t, agent.take(), 6, 6, 6, 1, 3, 3)
-	want(t, poll(t, src), lines...)
-	wantSizes(t, agent.take(), 3, 3, 3, 3)
 }
 
 // One object that the agent fails over does not cost the others.
 func TestObjectThatTheAgentRefuses(t *testing.T) {
-	t.Parallel()
-	mib, points, lines := twelve()
-	agent := newStub(t, "", mib)
-	src := agent.source(t, brief, points...)
-	want(t, poll(t, src), lines...)
-	broken := func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-		for i, v := range req.Variables {
-			if v.Name == ".1.3.6.1.4.1.9.5.0" {
-				return [][]byte{encode(refusal(req, gosnmp.GenErr, i+1))}, true
+	synctest.Test(t, func(t *testing.T) {
+		mib, points, lines := twelve()
+		agent := newStub("", mib)
+		src := agent.source(t, time.Second, points...)
+		want(t, poll(t, src), lines...)
+		broken := func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			for i, v := range req.Variables {
+				if v.Name == ".1.3.6.1.4.1.9.5.0" {
+					return [][]byte{encode(refusal(req, gosnmp.GenErr, i+1))}, true
+				}
 			}
+			return nil, false
 		}
-		return nil, false
-	}
-	agent.on(broken)
-	bad := slices.Clone(lines)
-	bad[4] = "m5: get 1.3.6.1.4.1.9.5.0 from " + src.client.address.Address + ": genErr"
-	want(t, poll(t, src), bad...)
-	agent.take()
-	want(t, poll(t, src), bad...)
-	wantSizes(t, agent.take(), 11)
-	src.next = time.Time{} // a minute later
-	want(t, poll(t, src), bad...)
-	want(t, poll(t, src), bad...)
+		agent.on(broken)
+		bad := slices.Clone(lines)
+		bad[4] = "m5: get 1.3.6.1.4.1.9.5.0 from " + src.client.address.Address + ": genErr"
+		want(t, poll(t, src), bad...)
+		agent.take()
+		want(t, poll(t, src), bad...)
+		wantSizes(t, agent.take(), 11)
+		src.next = time.Time{} // a minute later
+		want(t, poll(t, src), bad...)
+		want(t, poll(t, src), bad...)
 
-	agent.on(nil)
-	src.next = time.Time{}
-	poll(t, src)
-	want(t, poll(t, src), lines...)
+		agent.on(nil)
+		src.next = time.Time{}
+		poll(t, src)
+		want(t, poll(t, src), lines...)
+	})
 }
 
 // An object over which the agent hangs is left alone.
 func TestObjectThatSilencesTheAgent(t *testing.T) {
-	t.Parallel()
-	mib, points, lines := twelve()
-	agent := newStub(t, "", mib)
-	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-		return nil, slices.ContainsFunc(req.Variables, func(v gosnmp.SnmpPDU) bool { return v.Name == ".1.3.6.1.4.1.9.5.0" })
+	synctest.Test(t, func(t *testing.T) {
+		mib, points, lines := twelve()
+		agent := newStub("", mib)
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			return nil, slices.ContainsFunc(req.Variables, func(v gosnmp.SnmpPDU) bool { return v.Name == ".1.3.6.1.4.1.9.5.0" })
+		})
+		src := agent.source(t, time.Second, points...)
+		want(t, poll(t, src), slices.Delete(lines, 4, 5)...)
+		agent.take()
+		poll(t, src)
+		wantSizes(t, agent.take(), 11)
 	})
-	src := agent.source(t, brief, points...)
-	want(t, poll(t, src), slices.Delete(lines, 4, 5)...)
-	agent.take()
-	poll(t, src)
-	wantSizes(t, agent.take(), 11)
 }
 
 // A version 1 agent fails a whole GET over an object that it does not have,
@@ -186,7 +190,7 @@ func TestVersion1MissingObjects(t *testing.T) {
 				delete(mib, fmt.Sprintf("1.3.6.1.4.1.9.%d.0", gone))
 				lines = slices.Delete(lines, gone-1, gone)
 			}
-			agent := newStub(t, "1", mib)
+			agent := newStub("1", mib)
 			agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 				p := agent.honest(req)
 				switch {
@@ -216,7 +220,6 @@ func TestVersion1MissingObjects(t *testing.T) {
 
 // Walks end, whatever the agent says.
 func TestWalks(t *testing.T) {
-	t.Parallel()
 	const col = "1.3.6.1.4.1.9.1.2"
 	cells := func(rows ...int) map[string]any {
 		mib := map[string]any{"1.3.6.1.4.1.9.1.3.1": 999}
@@ -288,15 +291,16 @@ func TestWalks(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			agent := newStub(t, test.version, test.mib)
-			agent.on(test.respond)
-			src := agent.source(t, brief, rows("v", col, "{index}"))
-			var lines []string
-			for _, n := range test.want {
-				lines = append(lines, fmt.Sprintf("v[%d]=%d", n, n))
-			}
-			want(t, poll(t, src), lines...)
+			synctest.Test(t, func(t *testing.T) {
+				agent := newStub(test.version, test.mib)
+				agent.on(test.respond)
+				src := agent.source(t, time.Second, rows("v", col, "{index}"))
+				var lines []string
+				for _, n := range test.want {
+					lines = append(lines, fmt.Sprintf("v[%d]=%d", n, n))
+				}
+				want(t, poll(t, src), lines...)
+			})
 		})
 	}
 }
@@ -324,18 +328,25 @@ func TestWalkColumnsOfDifferentLengths(t *testing.T) {
 					lines = append(lines, fmt.Sprintf("c%d[%d]=%d", c, r, r))
 				}
 			}
-			want(t, poll(t, newStub(t, version, mib).source(t, time.Second, points...)), lines...)
+			want(t, poll(t, newStub(version, mib).source(t, time.Second, points...)), lines...)
 		})
 	}
 }
 
 // An answer is the one to the request that was sent, and about what was asked.
 func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
-	t.Parallel()
 	mib, points, lines := twelve()
-	agent := newStub(t, "", mib)
-	src := agent.source(t, brief, points...)
-	want(t, poll(t, src), lines...)
+	agent := newStub("", mib)
+	run := func(name string, test func(t *testing.T, src *Source)) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				agent.on(nil)
+				src := agent.source(t, time.Second, points...)
+				want(t, poll(t, src), lines...)
+				test(t, src)
+			})
+		})
+	}
 	lie := func(req *gosnmp.SnmpPacket) *gosnmp.SnmpPacket {
 		p := agent.honest(req)
 		for i := range p.Variables {
@@ -344,7 +355,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		return p
 	}
 
-	t.Run("late", func(t *testing.T) {
+	run("late", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			late := lie(req)
 			late.RequestID = (req.RequestID - 7) & 0x7fffffff
@@ -352,7 +363,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		})
 		want(t, poll(t, src), lines...)
 	})
-	t.Run("late, and without an id", func(t *testing.T) { // so that the next poll finds it
+	run("late, and without an id", func(t *testing.T, src *Source) { // so that the next poll finds it
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			late := lie(req)
 			late.RequestID = 0
@@ -362,7 +373,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 			want(t, poll(t, src), lines...)
 		}
 	})
-	t.Run("twice", func(t *testing.T) {
+	run("twice", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			once := encode(agent.honest(req))
 			return [][]byte{once, once, once}, true
@@ -373,16 +384,16 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		agent.on(nil)
 		want(t, poll(t, src), lines...)
 	})
-	t.Run("late, and nothing else", func(t *testing.T) {
+	run("late, and nothing else", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			late := lie(req)
 			late.RequestID = (req.RequestID - 7) & 0x7fffffff
 			return [][]byte{encode(late)}, true
 		})
 		_, err := src.Poll(t.Context(), nil)
-		wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": timeout after 250ms")
+		wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": timeout after 1s")
 	})
-	t.Run("slow", func(t *testing.T) {
+	run("slow", func(t *testing.T, src *Source) {
 		var first *gosnmp.SnmpPacket
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { // the first request is answered when the second is there
 			if first == nil {
@@ -393,19 +404,19 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		})
 		want(t, poll(t, src), lines...)
 	})
-	t.Run("garbage, then an answer", func(t *testing.T) {
+	run("garbage, then an answer", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			return [][]byte{{0x30, 0x03, 0x02, 0x01}, encode(agent.honest(req))}, true
 		})
 		want(t, poll(t, src), lines...)
 	})
-	t.Run("garbage", func(t *testing.T) {
+	run("garbage", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return [][]byte{[]byte("what?")}, true })
 		if _, err := src.Poll(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "get 1.3.6.1.4.1.9.1.0 and 11 more from ") {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("in another order", func(t *testing.T) {
+	run("in another order", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			p := agent.honest(req)
 			slices.Reverse(p.Variables)
@@ -413,7 +424,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		})
 		want(t, poll(t, src), lines...)
 	})
-	t.Run("about something else", func(t *testing.T) {
+	run("about something else", func(t *testing.T, src *Source) {
 		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
 			p := agent.honest(req)
 			for i := range p.Variables {
@@ -425,8 +436,7 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 		if len(got) != 12 || !strings.HasSuffix(got[0], ": the answer is about other objects") {
 			t.Errorf("%q", got)
 		}
-	})
-	t.Run("and then a good one", func(t *testing.T) {
+
 		agent.on(nil)
 		src.next = time.Time{}
 		poll(t, src)
@@ -436,28 +446,29 @@ func TestAnswersThatAreNotToTheQuestion(t *testing.T) {
 
 // A poll ends with its context, not with the timeout.
 func TestPollEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	mib, points, lines := twelve()
-	agent := newStub(t, "", mib)
-	src := agent.source(t, time.Hour, points...)
-	want(t, poll(t, src), lines...)
-	ctx, cancel := context.WithCancel(t.Context())
-	agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) {
-		cancel()
-		return nil, true
+	synctest.Test(t, func(t *testing.T) {
+		mib, points, lines := twelve()
+		agent := newStub("", mib)
+		src := agent.source(t, time.Hour, points...)
+		want(t, poll(t, src), lines...)
+		ctx, cancel := context.WithCancel(t.Context())
+		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) {
+			cancel()
+			return nil, true
+		})
+		_, err := src.Poll(ctx, nil)
+		wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": context canceled")
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v is not context.Canceled", err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+		_, err = src.Poll(ctx, nil)
+		wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": context deadline exceeded")
+		agent.on(nil)
+		want(t, poll(t, src), lines...)
 	})
-	_, err := src.Poll(ctx, nil)
-	wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": context canceled")
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("%v is not context.Canceled", err)
-	}
-	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-	_, err = src.Poll(ctx, nil)
-	wantError(t, err, "get 1.3.6.1.4.1.9.1.0 and 11 more from "+src.client.address.Address+": context deadline exceeded")
-	agent.on(nil)
-	want(t, poll(t, src), lines...)
 }
 
 // A deadline that gosnmp sets does not outlive the context.
@@ -490,68 +501,72 @@ func (deadlines) SetWriteDeadline(time.Time) error { panic("no such deadline") }
 
 // A survey that is interrupted goes on where it was.
 func TestFirstSurveyOverSeveralPolls(t *testing.T) {
-	mib := map[string]any{}
-	for r := range 100 {
-		mib[fmt.Sprintf("1.3.6.1.4.1.9.1.%d", r+1)] = r
-	}
-	agent := newStub(t, "1", mib)
-	src := agent.source(t, time.Second, rows("v", "1.3.6.1.4.1.9.1", "{index}"))
-	var walked atomic.Int32
-	for polls := 1; ; polls++ {
-		ctx, cancel := context.WithCancel(t.Context())
-		n := 0
-		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-			if req.PDUType == gosnmp.GetNextRequest {
-				if n++; n > 30 {
-					cancel()
-					return nil, true
+	synctest.Test(t, func(t *testing.T) {
+		mib := map[string]any{}
+		for r := range 100 {
+			mib[fmt.Sprintf("1.3.6.1.4.1.9.1.%d", r+1)] = r
+		}
+		agent := newStub("1", mib)
+		src := agent.source(t, time.Second, rows("v", "1.3.6.1.4.1.9.1", "{index}"))
+		var walked atomic.Int32
+		for polls := 1; ; polls++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			n := 0
+			agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+				if req.PDUType == gosnmp.GetNextRequest {
+					if n++; n > 30 {
+						cancel()
+						return nil, true
+					}
+					walked.Add(1)
 				}
-				walked.Add(1)
+				return nil, false
+			})
+			rs, err := src.Poll(ctx, nil)
+			cancel()
+			if err == nil {
+				if len(rs) != 100 || polls != 4 || walked.Load() != 101 {
+					t.Errorf("%d readings after %d polls and %d steps, want 100, 4, 101", len(rs), polls, walked.Load())
+				}
+				return
 			}
-			return nil, false
-		})
-		rs, err := src.Poll(ctx, nil)
-		cancel()
-		if err == nil {
-			if len(rs) != 100 || polls != 4 || walked.Load() != 101 {
-				t.Errorf("%d readings after %d polls and %d steps, want 100, 4, 101", len(rs), polls, walked.Load())
+			if !errors.Is(err, context.Canceled) || polls > 4 {
+				t.Fatal(polls, err)
 			}
-			return
 		}
-		if !errors.Is(err, context.Canceled) || polls > 4 {
-			t.Fatal(polls, err)
-		}
-	}
+	})
 }
 
 func TestProbe(t *testing.T) {
-	t.Parallel()
-	for _, version := range []string{"1", "2c"} {
-		agent := newStub(t, version, map[string]any{"1.3.6.1.4.1.9.1.0": 1}) // no sysUpTime
-		src := agent.source(t, brief, scalar("v", "1.3.6.1.4.1.9.1.0"))
-		if err := src.Probe(t.Context()); err != nil {
-			t.Errorf("version %s: %v", version, err)
+	synctest.Test(t, func(t *testing.T) {
+		for _, version := range []string{"1", "2c"} {
+			agent := newStub(version, map[string]any{"1.3.6.1.4.1.9.1.0": 1}) // no sysUpTime
+			src := agent.source(t, time.Second, scalar("v", "1.3.6.1.4.1.9.1.0"))
+			if err := src.Probe(t.Context()); err != nil {
+				t.Errorf("version %s: %v", version, err)
+			}
+			wantSizes(t, agent.take(), 1)
+			want(t, poll(t, src), "v=1")
+			agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+			wantError(t, src.Probe(t.Context()), "get 1.3.6.1.2.1.1.3.0 from "+src.client.address.Address+": timeout after 1s")
 		}
-		wantSizes(t, agent.take(), 1)
-		want(t, poll(t, src), "v=1")
-		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-		wantError(t, src.Probe(t.Context()), "get 1.3.6.1.2.1.1.3.0 from "+src.client.address.Address+": timeout after 250ms")
-	}
+	})
 }
 
 // A device that has nothing of its profile is polled all the same: it is up.
 func TestDeviceWithNothingOfItsProfile(t *testing.T) {
-	t.Parallel()
-	agent := newStub(t, "", map[string]any{"1.3.6.1.2.1.1.3.0": uint32(1)})
-	src := agent.source(t, brief, scalar("v", "1.3.6.1.4.1.9.1.0"), rows("c", "1.3.6.1.4.1.9.2", "{index}"))
-	want(t, poll(t, src))
-	agent.take()
-	want(t, poll(t, src))
-	wantSizes(t, agent.take(), 1)
-	agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-	if rs, err := src.Poll(t.Context(), nil); err == nil || len(rs) != 0 {
-		t.Error(rs, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		agent := newStub("", map[string]any{"1.3.6.1.2.1.1.3.0": uint32(1)})
+		src := agent.source(t, time.Second, scalar("v", "1.3.6.1.4.1.9.1.0"), rows("c", "1.3.6.1.4.1.9.2", "{index}"))
+		want(t, poll(t, src))
+		agent.take()
+		want(t, poll(t, src))
+		wantSizes(t, agent.take(), 1)
+		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+		if rs, err := src.Poll(t.Context(), nil); err == nil || len(rs) != 0 {
+			t.Error(rs, err)
+		}
+	})
 }
 
 // An agent that answers from another address than it was asked at is read, as
@@ -568,8 +583,8 @@ func TestAnswersFromAnotherAddress(t *testing.T) {
 			}
 			defer other.Close()
 			mib, points, lines := twelve()
-			agent := newStub(t, "", mib)
-			src := agent.source(t, brief, points...)
+			agent := newStub("", mib)
+			src := sourceAt(t, agent.listen(t), 2*time.Second, points...)
 			answerFrom := func(conn *net.UDPConn) {
 				agent.mu.Lock()
 				agent.from = conn
@@ -607,7 +622,7 @@ func TestAnswersFromAnotherAddress(t *testing.T) {
 			})
 
 			// It is set right: heard all the same, and after a pause as any other.
-			answerFrom(agent.conn)
+			answerFrom(nil)
 			want(t, poll(t, src), lines...)
 			agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
 			if _, err := src.Poll(t.Context(), nil); !errors.Is(err, errTimeout) {

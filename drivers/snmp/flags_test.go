@@ -33,7 +33,7 @@ func TestFlags(t *testing.T) {
 	}
 	first, last, lost, both := alarm("first"), alarm("last"), alarm("lost"), alarm("both")
 	set, clear, known := map[string]string{"1": "active"}, map[string]string{"0": "clear"}, map[string]string{"0": "clear", "1": "active"}
-	mib := newStub(t, "", map[string]any{flagText: "000100", moreText: "0000"})
+	mib := newStub("", map[string]any{flagText: "000100", moreText: "0000"})
 	src := mib.source(t, time.Second,
 		flagPoint(first, flagText, 1, known),
 		flagPoint(last, flagText, 6, known),

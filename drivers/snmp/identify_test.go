@@ -63,8 +63,8 @@ func TestIdentify(t *testing.T) {
 	} {
 		for _, version := range []string{"1", "2c"} {
 			t.Run(test.name+"/"+version, func(t *testing.T) {
-				agent := newStub(t, version, test.mib)
-				p, seen, err := Identify(t.Context(), agent.address(), time.Second, all)
+				agent := newStub(version, test.mib)
+				p, seen, err := Identify(t.Context(), agent.listen(t), 30*time.Second, all)
 				name := ""
 				if p != nil {
 					name = p.Name
@@ -79,9 +79,10 @@ func TestIdentify(t *testing.T) {
 		}
 	}
 	t.Run("silence", func(t *testing.T) {
-		agent := newStub(t, "", nil)
+		agent := newStub("", nil)
 		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-		_, _, err := Identify(t.Context(), agent.address(), brief, all)
-		wantError(t, err, "get 1.3.6.1.2.1.1.1.0 and 1 more from "+agent.address().Address+": timeout after 250ms")
+		address := agent.listen(t)
+		_, _, err := Identify(t.Context(), address, 100*time.Millisecond, all)
+		wantError(t, err, "get 1.3.6.1.2.1.1.1.0 and 1 more from "+address.Address+": timeout after 100ms")
 	})
 }

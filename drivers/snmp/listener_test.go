@@ -204,9 +204,9 @@ func TestTrapsOfNetSNMP(t *testing.T) {
 		{"snmptrap", engine + "-v3 -l noAuthNoPriv -u ann", []string{at, "100", onBattery}, ""},
 		{"snmptrap", engine + "-v3 -l noAuthNoPriv -u mallory", []string{at, "100", onBattery}, ""},
 		{"snmpinform", "-r1 -t1 -v2c -c guess " + at + " 100 " + onBattery, nil, "Timeout"},
-		{"snmpinform", "-r1 -t1 -v3 -l noAuthNoPriv -u mallory", []string{at, "100", onBattery}, "Unknown user name"},
-		{"snmpinform", "-r1 -t1" + annArgs, []string{"-A", "authentication of eve", "-X", "privacy of ann", at, "100", onBattery}, "Authentication failure"},
-		{"snmpinform", "-r1 -t1 -v3 -l noAuthNoPriv -u ann", []string{at, "100", onBattery}, "Unsupported security level"},
+		{"snmpinform", "-r1 -t10 -v3 -l noAuthNoPriv -u mallory", []string{at, "100", onBattery}, "Unknown user name"},
+		{"snmpinform", "-r1 -t10" + annArgs, []string{"-A", "authentication of eve", "-X", "privacy of ann", at, "100", onBattery}, "Authentication failure"},
+		{"snmpinform", "-r1 -t10 -v3 -l noAuthNoPriv -u ann", []string{at, "100", onBattery}, "Unsupported security level"},
 	} {
 		before := h.Dropped()["denied"]
 		out, err := netSNMP(t, test.program, test.args, test.more...)

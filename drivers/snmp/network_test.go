@@ -82,6 +82,18 @@ func (s *socket) SetWriteDeadline(time.Time) error { panic("no such deadline") }
 func (s *socket) LocalAddr() net.Addr              { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 func (s *socket) RemoteAddr() net.Addr             { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 161} }
 
+// inMemory makes sockets to an agent in memory that is asked by send.
+func inMemory(send func(b []byte, answer func([]byte)) error) func(*gosnmp.GoSNMP) error {
+	return func(session *gosnmp.GoSNMP) error {
+		if err := session.Connect(); err != nil { // it sets up more than the socket
+			return err
+		}
+		session.Conn.Close()
+		session.Conn = &socket{send: send, heard: make(chan []byte, 20), closed: make(chan struct{}), changed: make(chan struct{}, 1)}
+		return nil
+	}
+}
+
 // A card is an agent in memory whose objects and rows say when they were asked
 // for, in tenths of a second since the beginning. A trouble comes and goes.
 type card struct {
@@ -218,14 +230,7 @@ func testAllTroubles(t *testing.T, random *rand.Rand) {
 		d := &agent.Device{ID: fmt.Sprint("card-", i), Class: "test", Every: every}
 		src := NewSource(d, config.SNMPAddress{Address: "127.0.0.1:161", Version: version, Community: config.NewSecret("public")},
 			&config.SNMPProfile{Points: points}, time.Second)
-		src.client.connect = func(session *gosnmp.GoSNMP) error {
-			if err := session.Connect(); err != nil { // it sets up more than the socket
-				return err
-			}
-			session.Conn.Close()
-			session.Conn = &socket{send: c.send, heard: make(chan []byte, 20), closed: make(chan struct{}), changed: make(chan struct{}, 1)}
-			return nil
-		}
+		src.client.connect = inMemory(c.send)
 		b := agent.NewBus(d.ID)
 		b.Add(d, src, up, up)
 		cards, buses = append(cards, c), append(buses, b)

@@ -3,10 +3,9 @@ package snmp
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gosnmp/gosnmp"
-
-	"plantroom/config"
 )
 
 // TestQuestionIsAskedAgain: what is asked a second time is the same but for the
@@ -51,8 +50,9 @@ func TestQuestionIsAskedAgain(t *testing.T) {
 // TestLongAnswer: an agent may say more than what is usual.
 func TestLongAnswer(t *testing.T) {
 	long := strings.Repeat("battery ", 1000)
-	agent := newStub(t, "2c", map[string]any{"1.3.6.1.2.1.1.1.0": long})
-	c := newClient(config.SNMPAddress{Address: agent.conn.LocalAddr().String(), Version: "2c", Community: config.NewSecret("public")}, 0, brief)
+	agent := newStub("2c", map[string]any{"1.3.6.1.2.1.1.1.0": long})
+	c := newClient(agent.address("127.0.0.1:161"), 0, time.Second)
+	c.connect = inMemory(agent.send)
 	t.Cleanup(func() { c.close() })
 	for range 2 {
 		out := make([]answer, 1)

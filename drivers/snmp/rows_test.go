@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gosnmp/gosnmp"
@@ -36,7 +37,7 @@ func points(rs []agent.Reading) (out []*agent.Point) {
 }
 
 func TestRowsThatChange(t *testing.T) {
-	agent := newStub(t, "", map[string]any{"1.3.6.1.4.1.9.1.0": 7})
+	agent := newStub("", map[string]any{"1.3.6.1.4.1.9.1.0": 7})
 	probe(agent, "1.1", "Cold aisle", 2, 21)
 	probe(agent, "1.2", "Hot aisle", 3, 35)
 	probe(agent, "1.3", "Not plugged in", 1, -1)
@@ -118,7 +119,7 @@ func TestRowsThatChange(t *testing.T) {
 // A scalar that the device lacks is asked for by surveys only, one that it
 // loses is left out, and both are read when they are there.
 func TestScalarsThatComeAndGo(t *testing.T) {
-	agent := newStub(t, "", map[string]any{"1.3.6.1.4.1.9.1.0": 1, "1.3.6.1.4.1.9.2.0": 2})
+	agent := newStub("", map[string]any{"1.3.6.1.4.1.9.1.0": 1, "1.3.6.1.4.1.9.2.0": 2})
 	src := agent.source(t, time.Second, scalar("a", "1.3.6.1.4.1.9.1.0"), scalar("b", "1.3.6.1.4.1.9.2.0"), scalar("c", "1.3.6.1.4.1.9.3.0"))
 	want(t, poll(t, src), "a=1", "b=2")
 	agent.set("1.3.6.1.4.1.9.3.0", 3)
@@ -137,78 +138,80 @@ func TestScalarsThatComeAndGo(t *testing.T) {
 
 // A device that comes back may be another one.
 func TestSurveyAfterSilence(t *testing.T) {
-	t.Parallel()
-	agent := newStub(t, "", nil)
-	probe(agent, "1.1", "Cold aisle", 2, 21)
-	src := agent.source(t, brief, temperature())
-	want(t, poll(t, src), "temperature[probe 1.1]=21")
-	src.surveyed = src.surveyed.Add(-time.Hour)
-	src.next = src.surveyed.Add(2 * time.Hour)
-	agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
-	rs, err := src.Poll(t.Context(), nil)
-	if err == nil || len(rs) != 1 || rs[0].Why != err.Error() {
-		t.Fatal(rs, err)
-	}
-	agent.on(nil)
-	probe(agent, "1.2", "Hot aisle", 2, 35)
-	if err := src.Probe(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	want(t, poll(t, src), "temperature[probe 1.1]=21")
-	want(t, poll(t, src), "temperature[probe 1.1]=21", "temperature[probe 1.2]=35")
+	synctest.Test(t, func(t *testing.T) {
+		agent := newStub("", nil)
+		probe(agent, "1.1", "Cold aisle", 2, 21)
+		src := agent.source(t, time.Second, temperature())
+		want(t, poll(t, src), "temperature[probe 1.1]=21")
+		src.surveyed = src.surveyed.Add(-time.Hour)
+		src.next = src.surveyed.Add(2 * time.Hour)
+		agent.on(func(*gosnmp.SnmpPacket) ([][]byte, bool) { return nil, true })
+		rs, err := src.Poll(t.Context(), nil)
+		if err == nil || len(rs) != 1 || rs[0].Why != err.Error() {
+			t.Fatal(rs, err)
+		}
+		agent.on(nil)
+		probe(agent, "1.2", "Hot aisle", 2, 35)
+		if err := src.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, poll(t, src), "temperature[probe 1.1]=21")
+		want(t, poll(t, src), "temperature[probe 1.1]=21", "temperature[probe 1.2]=35")
+	})
 }
 
 // A survey on the side takes a few requests of each poll, and its troubles are
 // not the poll's.
 func TestSurveyOnTheSide(t *testing.T) {
-	t.Parallel()
-	agent := newStub(t, "1", nil)
-	var lines []string
-	for i := 1; i <= 30; i++ {
-		probe(agent, fmt.Sprintf("1.%d", i), "", 2, i)
-		lines = append(lines, fmt.Sprintf("temperature[probe 1.%d]=%d", i, i))
-	}
-	src := agent.source(t, brief, temperature())
-	want(t, poll(t, src), lines...)
-	src.next = time.Time{}
-	polls := 0
-	for agent.take(); src.survey != nil || polls == 0; polls++ {
+	synctest.Test(t, func(t *testing.T) {
+		agent := newStub("1", nil)
+		var lines []string
+		for i := 1; i <= 30; i++ {
+			probe(agent, fmt.Sprintf("1.%d", i), "", 2, i)
+			lines = append(lines, fmt.Sprintf("temperature[probe 1.%d]=%d", i, i))
+		}
+		src := agent.source(t, time.Second, temperature())
 		want(t, poll(t, src), lines...)
-		if n := len(agent.take()); n > 1+surveyShare {
-			t.Errorf("poll %d took %d requests", polls, n)
+		src.next = time.Time{}
+		polls := 0
+		for agent.take(); src.survey != nil || polls == 0; polls++ {
+			want(t, poll(t, src), lines...)
+			if n := len(agent.take()); n > 1+surveyShare {
+				t.Errorf("poll %d took %d requests", polls, n)
+			}
 		}
-	}
-	if polls < 5 {
-		t.Errorf("the survey was done after %d polls", polls)
-	}
+		if polls < 5 {
+			t.Errorf("the survey was done after %d polls", polls)
+		}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
-		if req.PDUType == gosnmp.GetNextRequest {
-			cancel()
+		ctx, cancel := context.WithCancel(t.Context())
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
+			if req.PDUType == gosnmp.GetNextRequest {
+				cancel()
+			}
+			return nil, req.PDUType == gosnmp.GetNextRequest
+		})
+		src.next = time.Time{}
+		rs, err := src.Poll(ctx, nil)
+		if err != nil {
+			t.Error(err)
 		}
-		return nil, req.PDUType == gosnmp.GetNextRequest
+		want(t, format(rs), lines...)
+		if src.survey == nil {
+			t.Error("the survey is given up with the poll's context")
+		}
+
+		agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, req.PDUType != gosnmp.GetRequest })
+		for range 10 {
+			want(t, poll(t, src), lines...)
+		}
 	})
-	src.next = time.Time{}
-	rs, err := src.Poll(ctx, nil)
-	if err != nil {
-		t.Error(err)
-	}
-	want(t, format(rs), lines...)
-	if src.survey == nil {
-		t.Error("the survey is given up with the poll's context")
-	}
-
-	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) { return nil, req.PDUType != gosnmp.GetRequest })
-	for range 10 {
-		want(t, poll(t, src), lines...)
-	}
 }
 
 // Where a profile knows several objects for one thing, the first that the
 // device has is read, and only that is asked for.
 func TestFirstObjectThatTheDeviceHas(t *testing.T) {
-	agent := newStub(t, "", map[string]any{
+	agent := newStub("", map[string]any{
 		"1.3.6.1.4.1.9.2.0": -1, "1.3.6.1.4.1.9.3.0": 30, "1.3.6.1.4.1.9.4.0": 40,
 		"1.3.6.1.4.1.9.5.1": 1, "1.3.6.1.4.1.9.5.2": 2, "1.3.6.1.4.1.9.6.2": 20, "1.3.6.1.4.1.9.6.3": 30,
 		"1.3.6.1.4.1.9.7.0": -1,
@@ -232,7 +235,7 @@ func TestFirstObjectThatTheDeviceHas(t *testing.T) {
 
 // What belongs to a row: its channel, its name, its decimals, its conditions.
 func TestRowPatterns(t *testing.T) {
-	agent := newStub(t, "", map[string]any{
+	agent := newStub("", map[string]any{
 		"1.3.6.1.4.1.9.1.3.1.10": 2215, "1.3.6.1.4.1.9.1.3.1.11": 2216, "1.3.6.1.4.1.9.1.3.2.10": 2225, "1.3.6.1.4.1.9.1.3.2.11": 1,
 		"1.3.6.1.4.1.9.1.4.1.10": 1, "1.3.6.1.4.1.9.1.4.1.11": 2, "1.3.6.1.4.1.9.1.4.2.10": 0,
 		"1.3.6.1.4.1.9.1.5.1.10": "Rack A", "1.3.6.1.4.1.9.1.5.1.11": "Rack A", "1.3.6.1.4.1.9.1.5.2.10": "M\xfcnchen\x00\x00",
@@ -340,7 +343,7 @@ func TestRequestsFillMessages(t *testing.T) {
 		mib[oid] = fmt.Sprintf("%d, and a description that makes the answer longer", i)
 		all = append(all, scalar(fmt.Sprintf("m%d", i), oid))
 	}
-	agent := newStub(t, "", mib)
+	agent := newStub("", mib)
 	src := agent.source(t, time.Second, all...)
 	poll(t, src)
 	agent.on(func(req *gosnmp.SnmpPacket) ([][]byte, bool) {
@@ -356,6 +359,7 @@ func TestRequestsFillMessages(t *testing.T) {
 
 	few := NewSource(src.device, src.client.address, &config.SNMPProfile{Points: all[:30], MaxOIDs: 12}, time.Second)
 	defer few.Close()
+	few.client.connect = inMemory(agent.send)
 	agent.on(nil)
 	poll(t, few)
 	agent.take()

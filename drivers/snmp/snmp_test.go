@@ -76,7 +76,7 @@ func madeKind(n ast.Node) *ast.SelectorExpr {
 }
 
 func TestPollScalarsAndRows(t *testing.T) {
-	agent := newStub(t, "", map[string]any{
+	agent := newStub("", map[string]any{
 		"1.3.6.1.2.1.1.3.0":          uint32(1),
 		"1.3.6.1.2.1.33.1.2.4.0":     97,
 		"1.3.6.1.2.1.33.1.2.5.0":     271,

@@ -72,7 +72,7 @@ func TestCommunityVersionsOfNetSNMP(t *testing.T) {
 	for _, version := range []string{"1", "2c"} {
 		t.Run(version, func(t *testing.T) {
 			a := config.SNMPAddress{Address: d.address, Version: version, Community: config.NewSecret("public")}
-			src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
+			src := sourceAt(t, a, 10*time.Second, netSNMPPoints()...)
 			want(t, poll(t, src), netSNMPLines...)
 			sent := src.client.sent
 			want(t, poll(t, src), netSNMPLines...)
@@ -131,7 +131,7 @@ func TestVersion3Protocols(t *testing.T) {
 				a.User = "open"
 			}
 			t.Run(auth[0]+"/"+priv[0], func(t *testing.T) {
-				src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
+				src := sourceAt(t, a, 10*time.Second, netSNMPPoints()...)
 				want(t, poll(t, src), netSNMPLines...)
 				sent := src.client.sent
 				want(t, poll(t, src), netSNMPLines...)
@@ -168,14 +168,14 @@ rouser eve noauth
 		{"authentication protocol", func(a *config.SNMPAddress) { a.Auth, a.Priv = "sha512", "none" },
 			`wrong digest: the authentication password or protocol of the user "ann" is not the agent's`},
 		{"privacy password", func(a *config.SNMPAddress) { a.PrivPass = config.NewSecret("something else") },
-			`timeout after 500ms, though it answers the discovery of its engine: is it the privacy password?`},
+			`timeout after 3s, though it answers the discovery of its engine: is it the privacy password?`},
 		{"level", func(a *config.SNMPAddress) { a.User = "bob" },
 			`the agent does not offer the user "bob" this security level (auth sha256, priv aes)`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := good
 			test.change(&a)
-			src := sourceAt(t, a, 500*time.Millisecond, netSNMPPoints()...)
+			src := sourceAt(t, a, 3*time.Second, netSNMPPoints()...)
 			_, err := src.Poll(t.Context(), nil)
 			wantError(t, err, question+test.want)
 		})
@@ -201,7 +201,7 @@ rouser none noauth
 					a = config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: level, Priv: "aes",
 						AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
 				}
-				src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
+				src := sourceAt(t, a, 10*time.Second, netSNMPPoints()...)
 				want(t, poll(t, src), netSNMPLines...)
 				d.Stop()
 				_, err := src.Poll(t.Context(), nil)
@@ -221,7 +221,7 @@ rouser none noauth
 		d := startSNMPD(t, dir, port, conf)
 		a := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: "sha256", Priv: "aes",
 			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
-		src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
+		src := sourceAt(t, a, 10*time.Second, netSNMPPoints()...)
 		want(t, poll(t, src), netSNMPLines...)
 		d.Stop()
 		d = startSNMPD(t, dir, port, conf)
@@ -241,7 +241,7 @@ rouser none noauth
 		d := startSNMPD(t, dir, port, conf)
 		a := config.SNMPAddress{Address: d.address, Version: "3", SNMPUser: config.SNMPUser{User: "ann", Auth: "sha256", Priv: "aes",
 			AuthPass: config.NewSecret("authentication"), PrivPass: config.NewSecret("privacy of it")}}
-		src := sourceAt(t, a, 2*time.Second, netSNMPPoints()...)
+		src := sourceAt(t, a, 10*time.Second, netSNMPPoints()...)
 		want(t, poll(t, src), netSNMPLines...)
 		d.Stop()
 		os.RemoveAll(filepath.Join(dir, "state"))

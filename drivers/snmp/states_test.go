@@ -23,7 +23,7 @@ func says(n string, states map[string]string) config.SNMPPoint {
 // is on bypass, and in none that all is well.
 func TestStateOfSeveralObjects(t *testing.T) {
 	const fault, battery, bypass = "1.3.6.1.4.1.9.1.0", "1.3.6.1.4.1.9.2.0", "1.3.6.1.4.1.9.3.0"
-	mib := newStub(t, "", map[string]any{battery: 2, bypass: 2})
+	mib := newStub("", map[string]any{battery: 2, bypass: 2})
 	sentinel := says("3", map[string]string{"1": "bypass", "7": "unknown"})
 	sentinel.Absent = []float64{-1}
 	other := says("2", map[string]string{"1": "on_battery"})
@@ -126,7 +126,7 @@ func refusing(s *stub, oid string) func(*gosnmp.SnmpPacket) ([][]byte, bool) {
 
 // Rows of several columns, of which not every row is in each.
 func TestStateOfSeveralColumns(t *testing.T) {
-	mib := newStub(t, "", map[string]any{
+	mib := newStub("", map[string]any{
 		"1.3.6.1.4.1.9.1.1": 0, "1.3.6.1.4.1.9.1.2": 1,
 		"1.3.6.1.4.1.9.2.1": 1, "1.3.6.1.4.1.9.2.2": 1, "1.3.6.1.4.1.9.2.3": 0,
 	})

@@ -1,6 +1,7 @@
 package snmp
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -14,44 +15,43 @@ import (
 	"plantroom/config"
 )
 
-// brief is the timeout where a test waits for it: long enough for an agent in
-// the same process.
-const brief = 250 * time.Millisecond
-
-// A stub is an agent in the test's own process, for what no real one can be
-// made to do. It serves mib, unless respond is set and has something else to
-// say.
+// A stub is an agent in memory, for what no real one can be made to do. It
+// serves mib, unless respond is set and has something else to say.
 type stub struct {
-	conn    *net.UDPConn
 	version string
 
 	mu      sync.Mutex
-	from    *net.UDPConn              // what it answers with
+	from    *net.UDPConn              // what it answers with, where it listens; nil for that which it is asked at
 	mib     map[string]gosnmp.SnmpPDU // by OID without a leading dot
 	asked   []*gosnmp.SnmpPacket      // every request so far
 	respond func(req *gosnmp.SnmpPacket) ([][]byte, bool)
 }
 
-func newStub(t testing.TB, version string, mib map[string]any) *stub {
+func newStub(version string, mib map[string]any) *stub {
+	s := &stub{version: version, mib: map[string]gosnmp.SnmpPDU{}}
+	for oid, v := range mib {
+		s.set(oid, v)
+	}
+	return s
+}
+
+// listen has it asked over a real socket too, until the test ends.
+func (s *stub) listen(t testing.TB) config.SNMPAddress {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stub{conn: conn, from: conn, version: version, mib: map[string]gosnmp.SnmpPDU{}}
-	for oid, v := range mib {
-		s.set(oid, v)
-	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.serve()
+		s.serve(conn)
 	}()
 	t.Cleanup(func() {
 		conn.Close()
 		<-done
 	})
-	return s
+	return s.address(conn.LocalAddr().String())
 }
 
 // set gives the object at oid a value; nil takes the object away.
@@ -100,32 +100,41 @@ func (s *stub) take() []*gosnmp.SnmpPacket {
 	return asked
 }
 
-func (s *stub) serve() {
-	decoder := &gosnmp.GoSNMP{Version: gosnmp.Version2c}
+func (s *stub) serve(conn *net.UDPConn) {
 	buf := make([]byte, 65536)
 	for {
-		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			return
 		}
-		req, err := decoder.SnmpDecodePacket(slices.Clone(buf[:n]))
-		if err != nil {
-			panic(err)
-		}
 		s.mu.Lock()
-		s.asked = append(s.asked, req)
-		respond, conn := s.respond, s.from
+		with := cmp.Or(s.from, conn)
 		s.mu.Unlock()
-		if respond != nil {
-			if messages, mine := respond(req); mine {
-				for _, m := range messages {
-					conn.WriteToUDPAddrPort(m, from)
-				}
-				continue
-			}
-		}
-		conn.WriteToUDPAddrPort(encode(s.honest(req)), from)
+		s.send(slices.Clone(buf[:n]), func(m []byte) { with.WriteToUDPAddrPort(m, from) })
 	}
+}
+
+// send asks it.
+func (s *stub) send(message []byte, answer func([]byte)) error {
+	decoder := gosnmp.GoSNMP{Version: gosnmp.Version2c}
+	req, err := decoder.SnmpDecodePacket(message)
+	if err != nil {
+		panic(err)
+	}
+	s.mu.Lock()
+	s.asked = append(s.asked, req)
+	respond := s.respond
+	s.mu.Unlock()
+	if respond != nil {
+		if messages, mine := respond(req); mine {
+			for _, m := range messages {
+				answer(m)
+			}
+			return nil
+		}
+	}
+	answer(encode(s.honest(req)))
+	return nil
 }
 
 // honest is what a good agent answers.
@@ -201,18 +210,16 @@ func encode(p *gosnmp.SnmpPacket) []byte {
 	return b
 }
 
-func (s *stub) address() config.SNMPAddress {
-	version := s.version
-	if version == "" {
-		version = "2c"
-	}
-	return config.SNMPAddress{Address: s.conn.LocalAddr().String(), Version: version, Community: config.NewSecret("public")}
+func (s *stub) address(hostPort string) config.SNMPAddress {
+	return config.SNMPAddress{Address: hostPort, Version: cmp.Or(s.version, "2c"), Community: config.NewSecret("public")}
 }
 
-// source returns a source that asks the stub.
+// source returns a source that asks the stub in memory.
 func (s *stub) source(t testing.TB, timeout time.Duration, points ...config.SNMPPoint) *Source {
 	t.Helper()
-	return sourceAt(t, s.address(), timeout, points...)
+	src := sourceAt(t, s.address("127.0.0.1:161"), timeout, points...)
+	src.client.connect = inMemory(s.send)
+	return src
 }
 
 func sourceAt(t testing.TB, a config.SNMPAddress, timeout time.Duration, points ...config.SNMPPoint) *Source {
