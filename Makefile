@@ -14,7 +14,7 @@ demo: plantroom $(INFLUXD)
 
 # All tests, against real servers.
 test: .cache/peers $(INFLUXD)
-	CGO_ENABLED=1 go test -race -timeout 15m ./...
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 # Static binaries: dist/plantroom-linux-amd64, -arm64, -armv7.
 build:

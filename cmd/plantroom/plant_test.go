@@ -63,9 +63,9 @@ outputs:
 buses:
   - {id: gateway, modbus: {tcp: %q}}
 devices:
-  - {id: meter-1, profile: meter, modbus: {bus: gateway, unit: 1}, every: 200ms, timeout: 500ms, labels: {room: msb}}
-  - {id: meter-2, profile: meter, modbus: {bus: gateway, unit: 2}, every: 200ms, timeout: 500ms}
-  - {id: host, profile: host, snmp: {address: "127.0.0.1:%s"}, every: 200ms, timeout: 500ms}
+  - {id: meter-1, profile: meter, modbus: {bus: gateway, unit: 1}, every: 200ms, timeout: 5s, labels: {room: msb}}
+  - {id: meter-2, profile: meter, modbus: {bus: gateway, unit: 2}, every: 200ms, timeout: 5s}
+  - {id: host, profile: host, snmp: {address: "127.0.0.1:%s"}, every: 200ms, timeout: 5s}
 `, wall, db.URL, broker.Port, tcp, udp))
 
 	log, stop := running(t, site)

@@ -130,7 +130,7 @@ func TestMonthOfRunningAgent(t *testing.T) {
 	month := time.Now()
 	runs := func(polls uint64) {
 		t.Helper()
-		s, err := newStation(site, slog.New(slog.DiscardHandler))
+		s, err := newStation(patient(site), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

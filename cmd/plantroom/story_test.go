@@ -56,7 +56,7 @@ func newStory(t *testing.T, scenario string, seed uint64) *story {
 	s := &story{t: t, facility: f, dir: filepath.Join(dir, "state", "events"), every: time.Second, order: rand.New(rand.NewPCG(seed, 1)),
 		least: map[string]float64{}, most: map[string]float64{},
 		start: start.UTC()}
-	if s.station, err = newStation(site, slog.New(slog.DiscardHandler)); err != nil {
+	if s.station, err = newStation(patient(site), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.station.close)

@@ -26,6 +26,10 @@ import (
 	"plantroom/testdata/peer"
 )
 
+// patience is how long a busy machine is given for what takes an idle one
+// seconds. Only a test that fails waits for its end.
+const patience = 2 * time.Minute
+
 // A Browser is a Chromium that knows nothing from before.
 type Browser struct{ ctx context.Context }
 
@@ -33,7 +37,7 @@ type Browser struct{ ctx context.Context }
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(peer.Need(t, "chromium", "apt-get install chromium")), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
+		chromedp.ExecPath(peer.Need(t, "chromium", "apt-get install chromium")), chromedp.DisableGPU,
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
@@ -111,10 +115,10 @@ func (p *Page) listen(ev any) {
 	}
 }
 
-// do runs steps, for at most 20 s.
+// do runs steps.
 func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		p.t.Fatalf("%s: %v; the page complains: %v", what, err, p.complain())
@@ -147,7 +151,7 @@ func (p *Page) Size(width, height int64) {
 // comes to in the end.
 func Eval[T any](p *Page, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -156,12 +160,11 @@ func Eval[T any](p *Page, expression string) T {
 	return v
 }
 
-// Until waits until an expression is true, for at most 30 s. What is what is
-// waited for.
+// Until waits until an expression is true. What is what is waited for.
 func (p *Page) Until(what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(p.ctx, patience)
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		cancel()
 		if ok {
@@ -169,7 +172,7 @@ func (p *Page) Until(what, expression string) {
 		}
 		// While the page is loaded again there is nothing to ask.
 		if errors.Is(err, context.Canceled) || time.Now().After(deadline) {
-			p.t.Fatalf("not within 30 s: %s (%v); the page complains: %v", what, err, p.complain())
+			p.t.Fatalf("not within %v: %s (%v); the page complains: %v", patience, what, err, p.complain())
 		}
 	}
 }
@@ -224,7 +227,7 @@ func (p *Page) Shoot(name string, whole bool) {
 	if whole {
 		shot = chromedp.FullScreenshot(100)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	png, err := chromedp.Run(ctx, shot)
 	if err != nil {

@@ -10,6 +10,8 @@ package peer
 import (
 	"bytes"
 	"context"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -95,9 +97,13 @@ func (o *Output) Take() string {
 	return text
 }
 
+// patience is how long a busy machine is given for what takes an idle one
+// seconds. Only a test that fails waits for its end.
+const patience = 2 * time.Minute
+
 // Start runs cmd, in a process group of its own, until the test ends. It
-// returns when ready reports true; a program that is not ready within 30 s
-// fails the test with what it printed.
+// returns when ready reports true; a program that never is fails the test with
+// what it printed.
 func Start(t testing.TB, cmd *exec.Cmd, ready func() bool) *Process {
 	t.Helper()
 	p := &Process{cmd: cmd, out: &Output{}}
@@ -112,8 +118,8 @@ func Start(t testing.TB, cmd *exec.Cmd, ready func() bool) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Stop)
-	if !wait(30*time.Second, ready) {
-		t.Fatalf("%s is not ready after 30 s; it printed:\n%s", filepath.Base(cmd.Path), p.out)
+	if !wait(patience, ready) {
+		t.Fatalf("%s is not ready after %v; it printed:\n%s", filepath.Base(cmd.Path), patience, p.out)
 	}
 	return p
 }
@@ -127,12 +133,12 @@ func (p *Process) Stop() {
 	p.cmd.Wait()
 }
 
-// Until waits up to 30 s for cond to hold and fails the test if it does not.
+// Until waits for cond to hold and fails the test if it does not in two minutes.
 // It looks 50 times a second: for conditions outside this process, which
 // nothing here can signal.
 func Until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	Within(t, 30*time.Second, what, cond)
+	Within(t, patience, what, cond)
 }
 
 // Within is Until with another limit.
@@ -159,26 +165,33 @@ func wait(limit time.Duration, cond func() bool) bool {
 }
 
 // TCPPort returns a loopback TCP port that was free a moment ago, for programs
-// that cannot be told to choose one.
+// that cannot be told to choose one. It is none of those that the system gives
+// to whoever takes any, so that it stays free while a program is stopped and
+// started again.
 func TCPPort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return port(t, func(address string) (io.Closer, error) { return net.Listen("tcp", address) })
 }
 
 // UDPPort is TCPPort for UDP.
 func UDPPort(t testing.TB) string {
 	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return port(t, func(address string) (io.Closer, error) { return net.ListenPacket("udp", address) })
+}
+
+func port(t testing.TB, listen func(address string) (io.Closer, error)) string {
+	t.Helper()
+	var err error
+	for range 100 {
+		port := strconv.Itoa(15_000 + rand.IntN(15_000)) // Linux gives 32768 to 60999
+		var l io.Closer
+		if l, err = listen("127.0.0.1:" + port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer c.Close()
-	return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port)
+	t.Fatal(err)
+	return ""
 }
 
 // Listening reports whether something accepts TCP connections at address.
