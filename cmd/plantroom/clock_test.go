@@ -34,6 +34,10 @@ func TestOutageBeforeTheClockIsSet(t *testing.T) {
 	}
 	on(agent.Mains)
 	began := time.Now().Truncate(time.Millisecond)
+	peer.Until(t, "it is polled by one that began later", func() bool {
+		ups, _ := s.agent.Latest.Of("ups-a")
+		return ups.Polled.After(began)
+	})
 	board.SetState("status", "", "on_battery")
 	on(agent.Batteries)
 	seen := time.Now()
