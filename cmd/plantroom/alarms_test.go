@@ -23,8 +23,8 @@ func TestAlarmTables(t *testing.T) {
 	alarms := func(rows ...string) { // by their numbers
 		t.Helper()
 		objects := []string{"1.3.6.1.2.1.33.1.4.1.0 integer 3", fmt.Sprintf("1.3.6.1.2.1.33.1.6.1.0 gauge %d", len(rows))}
-		for i, row := range rows {
-			objects = append(objects, fmt.Sprintf("1.3.6.1.2.1.33.1.6.2.1.2.%d objectid .%s%s", i+1, wellKnown, row))
+		for _, row := range rows { // which keeps its index, as the agent may be in the middle of them
+			objects = append(objects, fmt.Sprintf("1.3.6.1.2.1.33.1.6.2.1.2.%s objectid .%s%s", row, wellKnown, row))
 		}
 		standard.Set(t, objects...)
 	}
@@ -35,10 +35,11 @@ func TestAlarmTables(t *testing.T) {
 	present := func(rows ...condition) {
 		t.Helper()
 		objects := []string{fmt.Sprintf("%s2.0 gauge %d", conditions, len(rows))}
-		for i, row := range rows {
-			objects = append(objects, fmt.Sprintf("%s3.1.2.%d objectid .%s%s", conditions, i+5, conditions, row.descr),
-				fmt.Sprintf("%s3.1.10.%d integer %d", conditions, i+5, row.types),
-				fmt.Sprintf("%s3.1.12.%d integer %d", conditions, i+5, row.state))
+		for _, row := range rows {
+			index := row.descr[strings.LastIndexByte(row.descr, '.')+1:]
+			objects = append(objects, fmt.Sprintf("%s3.1.2.%s objectid .%s%s", conditions, index, conditions, row.descr),
+				fmt.Sprintf("%s3.1.10.%s integer %d", conditions, index, row.types),
+				fmt.Sprintf("%s3.1.12.%s integer %d", conditions, index, row.state))
 		}
 		liebert.Set(t, objects...)
 	}
@@ -119,7 +120,7 @@ devices:
 	// One that an old card says of a group, a message, and one that the profile does not know.
 	present(condition{"7.1.5817", 6, 2}, condition{"1.43.2", 4, 1}, condition{"1.64", 2, 1}, condition{"7.1.9999", 4, 1})
 	want("the others are their own", now("lasts "+fan, "lasts "+other)...)
-	present(condition{"1.64", 2, 1})
+	present(condition{"7.1.5817", 6, 2}, condition{"1.43.2", 4, 2}, condition{"1.64", 2, 1}, condition{"7.1.9999", 4, 2})
 	want("a message is no alarm", now("ended "+fan, "ended "+other)...)
 	peer.Until(t, "MQTT has them too", func() bool {
 		all := strings.Join(said(), "\n")
