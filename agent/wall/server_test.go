@@ -80,7 +80,10 @@ func serve(t *testing.T, o Options) *Server {
 			t.Error(err)
 		}
 	})
-	peer.Until(t, "the first poll", func() bool { return o.Agent.Stats().Polls > 0 })
+	peer.Until(t, "the first poll", func() bool {
+		ups, _ := o.Agent.Latest.Of("ups-a")
+		return ups.Up
+	})
 	return s
 }
 
