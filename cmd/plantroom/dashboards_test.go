@@ -101,7 +101,7 @@ func TestDashboardsHaveData(t *testing.T) {
 	db := peer.StartInfluxDB(t)
 	from := time.Now()
 	out, end := startDemo(t, "--scenario", "mains-failure", "--speed", "20", "--every", "200ms", "--influx", db.URL)
-	out.await(t, "Generator 1: status cooling_down -> stopped", 60*time.Second)
+	out.await(t, "Generator 1: status cooling_down -> stopped")
 	// A test is none of what happens while the mains fail, and the incident is not over yet.
 	write(t, db, `events,kind=test,site=demo id="1",text="Monthly test: passed",text_cs="",severity="info",severity_code=0i,active=false,duration=900`)
 	write(t, db, `events,kind=incident,site=demo id="2",text="Mains failure",text_cs="",severity="alarm",severity_code=2i,active=false,duration=200`)
