@@ -260,7 +260,7 @@ func (e *Engine) step(by time.Duration) {
 			}
 		}
 	}
-	move(&e.now, &e.looked, &e.pressed)
+	move(&e.now, &e.looked, &e.pressed, &e.path.Time, &e.lacked)
 	e.tests.next = time.Time{} // what is due is seen on the calendar
 	for key, at := range e.told {
 		e.told[key] = at.Add(by)
