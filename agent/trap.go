@@ -19,6 +19,7 @@ type Trap struct {
 	About    string    // which alarm, which probe; "" where the trap has no such thing
 	Severity Severity
 	Text     Words    // what it says, without the device's name
+	Outage   bool     // a loss of supply brings it with it
 	Lasts    bool     // there is a trap that clears it
 	Clears   []string // Names of the traps whose condition is over
 	All      bool     // and it is over whatever it was about

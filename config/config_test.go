@@ -481,10 +481,11 @@ func FuzzProfile(f *testing.F) {
 func TestTraps(t *testing.T) {
 	standard := StandardTraps()
 	battery := standard["1.3.6.1.2.1.33.2.1"]
-	if battery == nil || battery.Name != "upsTrapOnBattery" || battery.Severity != agent.Warning || battery.Text.CS != "běží z baterie" || battery.Lasts {
+	if battery == nil || battery.Name != "upsTrapOnBattery" || battery.Severity != agent.Warning || battery.Text.CS != "běží z baterie" || battery.Lasts || !battery.Outage {
 		t.Errorf("upsTrapOnBattery: %+v", battery)
 	}
-	if added, removed := standard["1.3.6.1.2.1.33.2.3"], standard["1.3.6.1.2.1.33.2.4"]; !added.Lasts || added.About != removed.About || len(removed.Words) != 24 {
+	if added, removed := standard["1.3.6.1.2.1.33.2.3"], standard["1.3.6.1.2.1.33.2.4"]; !added.Lasts || added.About != removed.About || len(removed.Words) != 24 ||
+		added.Outage || !added.Outages["1.3.6.1.2.1.33.1.6.3.2"] || added.Outages["1.3.6.1.2.1.33.1.6.3.3"] {
 		t.Errorf("alarms: %+v, %+v", added, removed)
 	}
 	profiles, err := Embedded()
@@ -500,6 +501,9 @@ func TestTraps(t *testing.T) {
 			byName[trap.Name] = trap
 		}
 		for _, trap := range p.SNMP.Traps {
+			if slices.Contains(trap.While["status"], "on_battery") && !trap.Outage {
+				t.Errorf("%s: an outage has the UPS on battery, and %s does not say so", p.Name, trap.Name)
+			}
 			for metric, words := range trap.While {
 				says := func(point SNMPPoint) bool {
 					return point.Metric.Class == p.Class && point.Metric.Name == metric &&

@@ -50,14 +50,19 @@ func (r *profileReader) traps(n *yaml.Node) map[string]*SNMPTrap {
 		t.Begins, t.Ends = r.text(begins, "begins"), r.text(ends, "ends")
 		words := m.get("words")
 		if words != nil {
-			t.Words = map[string]agent.Words{}
+			t.Words, t.Outages = map[string]agent.Words{}, map[string]bool{}
 			pairs, _ := r.pairs(words, "words")
 			for _, p := range pairs {
 				in := r.mapping(p.value, "the wording")
-				t.Words[strings.TrimPrefix(stateKey(p.key.Value), ".")] = r.words(in)
+				value := strings.TrimPrefix(stateKey(p.key.Value), ".")
+				t.Words[value] = r.words(in)
+				if r.boolean(in.get("outage"), "outage") {
+					t.Outages[value] = true
+				}
 				in.done()
 			}
 		}
+		t.Outage = r.boolean(m.get("outage"), "outage")
 		clears := m.get("clears")
 		t.Clears = r.texts(clears, "clears")
 		while := m.get("while")

@@ -339,8 +339,12 @@ type SNMPTrap struct {
 	// what it is about; a value with neither tells of something without duration. "" for none.
 	Begins, Ends string
 	Words        map[string]agent.Words // that People understand, for values of About; what is not in it stands as it is
-	Clears       []string               // names of the traps of the profile whose condition is over with this one
-	Lasts        bool                   // another trap of the profile clears it
+	// Outage is whether a loss of supply brings the trap with it, and Outages of
+	// which values of About it does.
+	Outage  bool
+	Outages map[string]bool
+	Clears  []string // names of the traps of the profile whose condition is over with this one
+	Lasts   bool     // another trap of the profile clears it
 	// While is what polls say of the device while the condition lasts: words of
 	// states, by the metric of its class. Where they say something else the condition
 	// is over, though the trap that clears it was lost. Nil where no poll tells.

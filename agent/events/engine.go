@@ -380,7 +380,7 @@ func (e *Engine) Trap(t agent.Trap) {
 	if !t.Lasts {
 		ev.Ended = at
 	}
-	e.begin(ev, meaning{domain: domainOf(ev.Class)})
+	e.begin(ev, meaning{domain: domainOf(ev.Class), expected: t.Outage})
 }
 
 // maxTold bounds how many traps are remembered as told.

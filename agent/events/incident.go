@@ -145,12 +145,13 @@ func (e *Engine) place(h *happening) {
 }
 
 // patience returns until when an event is no incident of its own, and calls
-// nobody: what it follows from may just not have been polled yet. Provisional is
+// nobody: what it follows from may just not have been polled yet, and a trap
+// comes before any poll. Provisional is
 // one that a test may bring with it, which is due, until it is known that it is
 // not a failure.
 func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
 	switch {
-	case h.meaning == coldStopped, h.meaning == running, h.meaning == asExpected:
+	case h.meaning == coldStopped, h.meaning == running, h.meaning == asExpected, h.event.Kind == "trap" && h.meaning.expected:
 		return h.since.Add(mayFollow), false
 	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && (!e.toldApart(h) || e.mayBeMoment(h)):
 		return h.since.Add(together), true
@@ -207,7 +208,7 @@ func (e *Engine) settle() {
 		switch {
 		case h.incident != nil: // it was adopted
 			continue
-		case !h.event.Active() && !h.provisional:
+		case !h.event.Active() && !h.provisional && h.event.Kind != "trap":
 			continue // what was over so soon was nothing
 		case e.now.Before(h.until) && !(h.provisional && (e.toldApart(h) || !h.event.Active()) && !e.mayBeMoment(h)):
 			e.waiting = append(e.waiting, h)
@@ -216,7 +217,9 @@ func (e *Engine) settle() {
 		h.hushed, h.provisional = false, false
 		inc := e.incidentFor(h)
 		if inc == nil && h.meaning.rank == 0 { // it is alone
-			e.update(h)
+			if h.event.Severity != h.severity {
+				e.update(h)
+			}
 			continue
 		}
 		if inc == nil {

@@ -159,3 +159,57 @@ func TestTrapThatPollsDeny(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestTrapsOfAnOutage: what a loss of supply has devices send is a part of the
+// incident or test that the polls then tell of, though it came before them, and
+// calls nobody besides. Where they tell of none, it calls after a while.
+func TestTrapsOfAnOutage(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		test    bool // one was declared
+		loss    bool // polls see the supply lost
+		outage  bool // a loss brings the traps with it
+		calls   []string
+		parents int
+	}{
+		{"an outage", false, true, true, []string{"Mains failure: Main switchboard has no voltage"}, 2},
+		{"a test", true, true, true, nil, 2},
+		{"nothing that polls see", false, false, true, []string{"UPS: lasts", "UPS: once"}, 0},
+		{"a battery that failed in a test", true, true, false, []string{"Blackout: Main switchboard has no voltage"}, 2},
+	} {
+		p := newPlant(t, Options{}, nil)
+		p.well(1)
+		if test.test {
+			if _, err := p.e.StartTest("", "Blackout", "Jana"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"lasts", "once"} {
+			p.e.Trap(agent.Trap{Time: p.start.Add(p.at), Device: p.device("ups"), Name: name, Severity: agent.Warning,
+				Text: agent.Words{EN: name, CS: name}, Outage: test.outage, Lasts: name == "lasts"})
+		}
+		p.at += time.Second
+		if test.loss {
+			p.dead(15)
+		} else {
+			p.well(15)
+		}
+		called := map[string]bool{}
+		for _, ev := range p.told {
+			called[ev.ID] = called[ev.ID] || ev.Severity >= agent.Warning && !ev.Part()
+		}
+		var calls []string
+		parents := 0
+		for _, ev := range slices.Backward(p.e.Events(agent.EventQuery{})) {
+			if called[ev.ID] {
+				calls = append(calls, ev.Text.EN)
+			}
+			if ev.Kind == "trap" && ev.Parent != "" {
+				parents++
+			}
+		}
+		if !slices.Equal(calls, test.calls) || parents != test.parents {
+			t.Errorf("%s: it calls %q and %d traps are parts; want %q and %d", test.name, calls, parents, test.calls, test.parents)
+		}
+	}
+}

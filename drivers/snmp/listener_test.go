@@ -34,7 +34,7 @@ const (
 var upsTraps = &config.SNMPProfile{Traps: map[string]*config.SNMPTrap{
 	onBattery: {Name: "upsTrapOnBattery", Severity: agent.Alarm, Text: agent.Words{EN: "on battery", CS: "na baterii"}},
 	alarmAdded: {Name: "upsTrapAlarmEntryAdded", Severity: agent.Warning, Text: agent.Words{EN: "alarm: {}", CS: "alarm: {}"}, About: alarmDescr, Lasts: true,
-		Words: map[string]agent.Words{"1.3.6.1.2.1.33.1.6.3.1": {EN: "battery bad", CS: "vadná baterie"}}},
+		Words: map[string]agent.Words{"1.3.6.1.2.1.33.1.6.3.1": {EN: "battery bad", CS: "vadná baterie"}}, Outages: map[string]bool{"1.3.6.1.2.1.33.1.6.3.2": true}},
 	alarmRemoved: {Name: "upsTrapAlarmEntryRemoved", Text: agent.Words{EN: "alarm over: {}", CS: "konec alarmu: {}"}, About: alarmDescr,
 		Clears: []string{"upsTrapAlarmEntryAdded"}},
 }}
@@ -141,6 +141,9 @@ func TestTrapsOfNetSNMP(t *testing.T) {
 	battery := agent.Trap{OID: onBattery, Name: "upsTrapOnBattery", Severity: agent.Alarm, Text: agent.Words{EN: "on battery", CS: "na baterii"}}
 	bad := agent.Trap{OID: alarmAdded, Name: "upsTrapAlarmEntryAdded", Severity: agent.Warning, About: "1.3.6.1.2.1.33.1.6.3.1", Lasts: true,
 		Text: agent.Words{EN: "alarm: battery bad", CS: "alarm: vadná baterie"}}
+	input := agent.Trap{OID: alarmAdded, Name: "upsTrapAlarmEntryAdded", Severity: agent.Warning, About: "1.3.6.1.2.1.33.1.6.3.2", Lasts: true, Outage: true,
+		Text: agent.Words{EN: "alarm: 1.3.6.1.2.1.33.1.6.3.2", CS: "alarm: 1.3.6.1.2.1.33.1.6.3.2"}}
+	nothing := agent.Trap{OID: alarmAdded, Name: "upsTrapAlarmEntryAdded", Severity: agent.Warning, Lasts: true, Text: agent.Words{EN: "alarm: ?", CS: "alarm: ?"}}
 	over := agent.Trap{OID: alarmRemoved, Name: "upsTrapAlarmEntryRemoved", About: "1.3.6.1.4.1.99999.7", Clears: []string{"upsTrapAlarmEntryAdded"},
 		Text: agent.Words{EN: "alarm over: 1.3.6.1.4.1.99999.7", CS: "konec alarmu: 1.3.6.1.4.1.99999.7"}}
 	cold := agent.Trap{OID: "1.3.6.1.6.3.1.1.5.1", Name: "coldStart", Text: agent.Words{EN: "network card has restarted", CS: "síťová karta se restartovala"}}
@@ -158,6 +161,8 @@ func TestTrapsOfNetSNMP(t *testing.T) {
 		{"snmptrap", "-v1 -c trapper " + at + " 1.3.6.1.4.1.318 127.0.0.1 6 5 100 1.3.6.1.4.1.318.2.3.3.0 s", []string{"UPS: Switched to battery backup"}, strange},
 		{"snmptrap", "-v2c -c trapper " + at + " 100 " + onBattery + " " + minutesLeft + " i 12", nil, battery},
 		{"snmptrap", "-v2c -c other " + at + " 100 1.3.6.1.2.1.33.2.0.3 " + alarmDescr + ".7 o 1.3.6.1.2.1.33.1.6.3.1", nil, bad},
+		{"snmptrap", "-v2c -c other " + at + " 100 1.3.6.1.2.1.33.2.0.3 " + alarmDescr + ".8 o 1.3.6.1.2.1.33.1.6.3.2", nil, input},
+		{"snmptrap", "-v2c -c other " + at + " 100 1.3.6.1.2.1.33.2.0.3", nil, nothing},
 		{"snmpinform", "-v2c -c trapper " + at + " 100 " + alarmRemoved + " " + alarmDescr + ".7 o 1.3.6.1.4.1.99999.7", nil, over},
 		{"snmptrap", engine + annArgs, append(annSecrets, at, "100", onBattery, minutesLeft, "i", "12"), battery},
 		{"snmptrap", " -e 0x80001f8880aabbccde -v3 -u bob -l authPriv -a MD5 -x DES", []string{"-A", "authentication of bob", "-X", "privacy of bob", at, "100", onBattery}, battery},
@@ -180,8 +185,8 @@ func TestTrapsOfNetSNMP(t *testing.T) {
 			t.Errorf("%s %s:\n%s", test.program, test.args, diff)
 		}
 	}
-	if n := h.Received(); n != 16 {
-		t.Errorf("%d received, want 16", n)
+	if n := h.Received(); n != 18 {
+		t.Errorf("%d received, want 18", n)
 	}
 	for reason, n := range h.Dropped() {
 		if n > 0 {

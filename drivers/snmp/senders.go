@@ -196,8 +196,12 @@ func (n *notification) trap(known *config.SNMPTrap) *agent.Trap {
 		}
 		t.About = strings.TrimSpace(rest)
 	}
+	t.Outage = known.Outage || known.Outages[t.About]
 	words, ok := known.Words[t.About]
-	if !ok {
+	switch {
+	case t.About == "":
+		words = agent.Words{EN: "?", CS: "?"}
+	case !ok:
 		words = agent.Words{EN: t.About, CS: t.About}
 	}
 	t.Text.EN = strings.ReplaceAll(t.Text.EN, "{}", words.EN)
