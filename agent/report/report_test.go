@@ -451,8 +451,29 @@ func TestGaps(t *testing.T) {
 	if diff := cmp.Diff(want, gaps(r)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	// A short pause of the agent is one gap, though of all devices one or another was read shortly before and after.
+	r.Ended, r.Devices = at(40), []events.Device{{ID: "a", Every: 1}, {ID: "b", Every: 1}, {ID: "c", Every: 1}}
+	r.Series = nil
+	for i, id := range []string{"a", "b", "c"} {
+		s := series(id)
+		for sec := range 41 {
+			if sec < 17 || sec > 20 {
+				s.Times, s.Values = append(s.Times, at(sec).UnixMilli()+int64(i)*450), append(s.Values, 1)
+			}
+		}
+		r.Series = append(r.Series, s)
+	}
+	if diff := cmp.Diff([]Gap{{From: at(16).Add(900 * time.Millisecond), To: at(21), Longest: 4.1}}, gaps(r)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	// And not where another device was read meanwhile.
+	r.Series[2] = series("c", a...)
+	if all := gaps(r); len(all) < 3 {
+		t.Errorf("%+v", all)
+	}
+	r.Devices = r.Devices[:1]
 	// One that is read now and then is one gap, and what lasts is recorded less often.
-	r.Ended, r.Devices = at(3*3600+100), r.Devices[:1]
+	r.Ended = at(3*3600 + 100)
 	a = a[:0]
 	for s := 0; s <= 3*3600+100; s++ {
 		if (s < 100 || s > 200 || s%10 == 0) && (s < 2*3600 || s%10 == 0) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -209,6 +210,42 @@ func gaps(r *events.Record) []Gap {
 			if !slices.ContainsFunc(common, func(c Gap) bool { return !g.From.Before(c.From.Add(-slack)) && !g.To.After(c.To.Add(slack)) }) {
 				found = append(found, g)
 			}
+		}
+	}
+	return together(found, len(read))
+}
+
+// together makes one of gaps that all of so many devices have at once: each was
+// read at its own moment, so that nothing shows between the readings of all.
+func together(found []Gap, devices int) []Gap {
+	of := map[string][]Gap{}
+	for _, g := range found {
+		if g.Device != "" && !g.Never {
+			of[g.Device] = append(of[g.Device], g)
+		}
+	}
+	if devices < 2 || len(of) < devices {
+		return found
+	}
+	fewest := slices.MinFunc(slices.Collect(maps.Values(of)), func(a, b []Gap) int { return len(a) - len(b) })
+	for _, one := range fewest {
+		at := map[string]bool{}
+		overlaps := func(g Gap) bool { return g.Device != "" && !g.Never && g.From.Before(one.To) && g.To.After(one.From) }
+		for _, g := range found {
+			if !overlaps(g) {
+				continue
+			}
+			at[g.Device] = true
+			if g.From.After(one.From) {
+				one.From = g.From
+			}
+			if g.To.Before(one.To) {
+				one.To = g.To
+			}
+		}
+		if len(at) == devices {
+			one.Device, one.Longest = "", one.To.Sub(one.From).Seconds()
+			found = slices.Insert(slices.DeleteFunc(found, overlaps), 0, one)
 		}
 	}
 	return found
