@@ -50,6 +50,8 @@ type Note struct {
 	Time time.Time `json:"time"`
 	By   string    `json:"by,omitempty"`
 	Text string    `json:"text"`
+	// Failed is whether it says that a test was not passed, whatever readings show.
+	Failed bool `json:"failed,omitempty"`
 }
 
 // A TestResult is how a test went.

@@ -107,6 +107,8 @@ func (r *Record) verdictText() agent.Words {
 	text := say(agent.Words{EN: "%s: failed", CS: "%s: nevyhověla"}, r.Title)
 	if i := slices.IndexFunc(r.Criteria, func(c Criterion) bool { return !c.Met }); i >= 0 {
 		text = say(same("%s: %s"), text, r.Criteria[i].Text)
+	} else if i := r.saidFailed(); i >= 0 && r.Domain != "" {
+		text = say(same("%s: %s"), text, r.Notes[i].Text)
 	}
 	return text
 }

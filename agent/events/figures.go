@@ -650,6 +650,9 @@ func (r *Record) judge(p *Plan) {
 			r.Verdict = Failed
 		}
 	}
+	if r.saidFailed() >= 0 {
+		r.Verdict = Failed
+	}
 }
 
 // generatorOf returns the generator that a test is about: the plan's, the one

@@ -185,7 +185,9 @@ func (k *keeper) conclude(inc *incident) {
 	first := inc.Verdict == NoVerdict
 	inc.Figures, inc.NotObserved, inc.Transitions, inc.Criteria = r.Figures, r.NotObserved, r.Transitions, r.Criteria
 	if r.Kind == "test" && first {
-		inc.Verdict = r.Verdict
+		if inc.Verdict = r.Verdict; inc.saidFailed() >= 0 { // while the figures were computed
+			inc.Verdict = Failed
+		}
 		e.pronounce(inc)
 	}
 	r = e.snapshot(inc)

@@ -581,7 +581,8 @@ func (inc *incident) remembered() []agent.Note {
 
 // NoteTest adds what somebody says: to the incident or test with that ID, or to
 // the one that is under way where id is "". With the id of a plan of the kind
-// manual it says that the test was made, and whether it was passed.
+// manual it says that the test was made, and whether it was passed. A test that
+// is seen from readings has failed where failed says so, also when it has ended.
 func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 	if text = strings.TrimSpace(text); text == "" {
 		return "", errors.New("say what is to be noted")
@@ -592,12 +593,19 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 	if !e.begun {
 		return "", errNoTime
 	}
-	note := agent.Note{Time: e.now, By: strings.TrimSpace(by), Text: text}
+	note := agent.Note{Time: e.now, By: strings.TrimSpace(by), Text: text, Failed: failed}
 	for _, inc := range slices.Backward(e.incidents) {
 		if inc.ID == id || inc.Plan == id && id != "" || id == "" && inc.Ended.IsZero() {
+			if err := inc.takes(note); err != nil {
+				return "", err
+			}
 			note.Time = note.Time.Add(inc.recorder.ahead)
 			inc.Notes = append(inc.Notes, note)
 			e.keepMeta(inc)
+			if failed && inc.Verdict == Passed {
+				inc.Verdict = Failed
+				e.pronounce(inc)
+			}
 			return inc.ID, nil
 		}
 	}
@@ -606,7 +614,13 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if err := r.takes(note); err != nil {
+			return "", err
+		}
 		r.Notes = append(r.Notes, note)
+		if failed && r.Verdict == Passed {
+			e.fail(r)
+		}
 		e.keeper.write(r)
 		return id, nil
 	}
@@ -637,4 +651,45 @@ func (e *Engine) NoteTest(id, by, text string, failed bool) (string, error) {
 	}
 	e.keeper.write(r)
 	return r.ID, nil
+}
+
+// takes returns why a record cannot have a note, nil where it can.
+func (r *Record) takes(n agent.Note) error {
+	switch {
+	case !n.Failed:
+		return nil
+	case r.Kind != "test":
+		return fmt.Errorf("%s is an incident; only a test can be not passed", r.ID)
+	case r.Verdict == Missed || r.Verdict == Cancelled:
+		return fmt.Errorf("%s; only a test that was made can be not passed", r.verdictText().EN)
+	}
+	return nil
+}
+
+// saidFailed returns which note says first that a test was not passed, -1 for
+// none.
+func (r *Record) saidFailed() int {
+	return slices.IndexFunc(r.Notes, func(n agent.Note) bool { return n.Failed })
+}
+
+// fail takes it that a test which was passed, and is over, was not.
+func (e *Engine) fail(r *Record) {
+	r.Verdict, r.Severity = Failed, max(r.Severity, agent.Warning)
+	text := r.verdictText()
+	if at, found := e.find(r.ID); found {
+		ev := *e.events[at]
+		ev.Text, ev.Severity = text, max(ev.Severity, agent.Warning)
+		e.changed(&ev)
+		r.Events = slices.Clone(r.Events)
+		if i := slices.IndexFunc(r.Events, func(own agent.Event) bool { return own.ID == r.ID }); i >= 0 {
+			r.Events[i].Text, r.Events[i].Severity = ev.Text, ev.Severity
+		}
+	}
+	if last := e.tests.last[r.Plan]; last.ID > r.ID {
+		return // another has been made since
+	}
+	e.tests.went(r)
+	if r.Plan != "" {
+		e.verdict(r.Plan, text, r.Ended)
+	}
 }

@@ -285,6 +285,76 @@ func TestDeclared(t *testing.T) {
 	}
 }
 
+// TestSaidFailed: who saw more than readings show says that a test was not
+// passed, while it lasts, while batteries are still watched, and later.
+func TestSaidFailed(t *testing.T) {
+	for _, when := range []string{"while it lasts", "while it is watched", "later"} {
+		dir := t.TempDir()
+		p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("blackout", Blackout, "")} })
+		p.well(1)
+		id, err := p.e.StartTest("blackout", "", "Jana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.dead(3)
+		p.now("gen", "status=running mode=auto output_power=50000")
+		said := func() {
+			t.Helper()
+			if noted, err := p.e.NoteTest(id, "Petr", "a contactor smoked", true); err != nil || noted != id {
+				t.Errorf("%s: %s, %v", when, noted, err)
+			}
+		}
+		if when == "while it lasts" {
+			said()
+		}
+		if _, err := p.e.EndTest("Jana"); err != nil {
+			t.Fatal(err)
+		}
+		p.well(65)
+		p.e.Flush()
+		if when == "while it is watched" {
+			said()
+		}
+		p.well(80)
+		p.e.Flush()
+		if when == "later" {
+			if got := p.verdicts(dir); !slices.Equal(got, []string{"test blackout passed Jana"}) {
+				t.Errorf("before: %v", got)
+			}
+			said()
+			said() // twice is once
+		}
+		p.e.Flush()
+		p.open(Options{Dir: dir}) // without Close, as by a kill
+		p.well(1)
+		if got := p.verdicts(dir); !slices.Equal(got, []string{"test blackout failed Jana"}) {
+			t.Errorf("%s: %v", when, got)
+		}
+		text := "Test blackout: failed: a contactor smoked"
+		if r, err := Load(dir, id); err != nil || r.Events[0].Text.EN != text || r.Events[0].Severity != agent.Warning {
+			t.Errorf("%s: %+v, %v", when, r, err)
+		}
+		var lasts []string
+		for _, ev := range p.e.Active() {
+			lasts = append(lasts, ev.Metric+" "+ev.Severity.String()+" "+ev.Text.EN)
+		}
+		if want := "verdict warning " + text; !slices.Equal(lasts, []string{want}) {
+			t.Errorf("%s: there last %q, want %q", when, lasts, want)
+		}
+		if last := p.e.Tests().Last; len(last) != 1 || last[0].Verdict != string(Failed) {
+			t.Errorf("%s: the last is %+v", when, last)
+		}
+	}
+	// An incident is not passed or failed.
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	p.well(1)
+	p.dead(1)
+	if _, err := p.e.NoteTest("", "Petr", "a contactor smoked", true); err == nil || !strings.Contains(err.Error(), "only a test can be not passed") {
+		t.Errorf("of an incident: %v", err)
+	}
+}
+
 // TestController: a controller that says that it tests makes a test of it; but
 // mains that fail meanwhile call somebody.
 func TestController(t *testing.T) {

@@ -191,11 +191,19 @@ func (a *author) verdict(v events.Verdict) cell {
 	return out
 }
 
+// failed says of a note that with it somebody said that the test was not passed.
+func (c *composer) failed(n agent.Note) string {
+	if !n.Failed {
+		return ""
+	}
+	return " (" + c.say(agent.Words{EN: "not passed", CS: "nevyhověla"}) + ")"
+}
+
 // notes lists what people said.
 func (c *composer) notes() {
 	var list []string
 	for _, n := range c.r.Notes {
-		list = append(list, c.clockOf(n.Time)+" "+strings.TrimPrefix(n.By+": ", ": ")+n.Text)
+		list = append(list, c.clockOf(n.Time)+" "+strings.TrimPrefix(n.By+": ", ": ")+n.Text+c.failed(n))
 	}
 	if len(list) > 0 {
 		c.section(agent.Words{EN: "Notes", CS: "Poznámky"}, block{List: list})
@@ -408,7 +416,7 @@ func (c *composer) timeline() *table {
 		all[i].row[3].Text = strings.Join(names, ", ")
 	}
 	for _, n := range c.r.Notes {
-		all = append(all, entry{happening{n.Time, nil}, text("", c.clockOf(n.Time), c.after(n.Time), n.By, c.say(agent.Words{EN: "note", CS: "poznámka"}), n.Text), false})
+		all = append(all, entry{happening{n.Time, nil}, text("", c.clockOf(n.Time), c.after(n.Time), n.By, c.say(agent.Words{EN: "note", CS: "poznámka"}), n.Text+c.failed(n)), false})
 	}
 	// What is seen at one moment is told from the sources to the loads.
 	first := func(e entry) int {

@@ -453,7 +453,7 @@ func TestGaps(t *testing.T) {
 	}
 	// A short pause of the agent is one gap, though of all devices one or another was read shortly before and after.
 	r.Ended, r.Devices = at(40), []events.Device{{ID: "a", Every: 1}, {ID: "b", Every: 1}, {ID: "c", Every: 1}}
-	r.Series = nil
+	r.Series = []events.Series{series("", 18)} // the building, which is no device
 	for i, id := range []string{"a", "b", "c"} {
 		s := series(id)
 		for sec := range 41 {
@@ -467,8 +467,8 @@ func TestGaps(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	// And not where another device was read meanwhile.
-	r.Series[2] = series("c", a...)
-	if all := gaps(r); len(all) < 3 {
+	r.Series[3] = series("c", 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39)
+	if all := gaps(r); len(all) != 2 || all[0].Device != "a" || all[1].Device != "b" {
 		t.Errorf("%+v", all)
 	}
 	r.Devices = r.Devices[:1]

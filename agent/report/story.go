@@ -197,13 +197,14 @@ func gaps(r *events.Record) []Gap {
 		to = all[len(all)-1]
 	}
 	found := holes(r, "", all, from, to, slowest)
-	common := found
+	common, answering := found, 0
 	for _, d := range r.Devices {
 		times := read[d.ID]
 		if len(times) == 0 {
 			found = append(found, Gap{Device: d.ID, From: r.Began, To: milli(to), Never: true, Longest: float64(to-from) / 1000})
 			continue
 		}
+		answering++
 		every := interval(d, times)
 		slack := time.Duration(tolerance*every) * time.Millisecond
 		for _, g := range holes(r, d.ID, times, from, to, every) {
@@ -212,7 +213,7 @@ func gaps(r *events.Record) []Gap {
 			}
 		}
 	}
-	return together(found, len(read))
+	return together(found, answering)
 }
 
 // together makes one of gaps that all of so many devices have at once: each was

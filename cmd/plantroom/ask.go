@@ -309,7 +309,7 @@ func (cmd *testCancelCmd) Run(ctx context.Context, c *console) error {
 type testNoteCmd struct {
 	Text   string `arg:"" help:"What is to be noted."`
 	Test   string `help:"The id of a manual test, which was made; or the ID of an incident or a test. Without it the one under way is meant." placeholder:"ID"`
-	Failed bool   `help:"The manual test was not passed."`
+	Failed bool   `help:"The test was not passed, whatever readings show."`
 	speaker
 }
 
