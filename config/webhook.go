@@ -55,10 +55,14 @@ func (r *siteReader) webhook(s *source, n *yaml.Node, i int, names map[string]st
 	if n := in.get("token"); n != nil && !headerText(out.Token.Reveal()) {
 		s.fault(n, "the token has what no header can: a line break, or a control character")
 	}
-	if n := in.need("url", "https://chat.example.com/hooks/1234"); n != nil {
-		out.URL = s.secretURL(n)
+	at := in.need("url", "https://chat.example.com/hooks/1234")
+	if at != nil {
+		out.URL = s.secretURL(at)
 	}
 	out.Alertmanager = s.choice(in.get("kind"), "kind", "generic", "generic", "alertmanager") == "alertmanager"
+	if at != nil && out.Alertmanager && strings.Contains(out.URL.Reveal(), "/api/v") {
+		s.fault(at, "the url of an alertmanager is given without /api/v2/alerts")
+	}
 	if n := in.get("headers"); n != nil {
 		s.headers(n, out)
 	}

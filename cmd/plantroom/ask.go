@@ -179,6 +179,11 @@ func (cmd *eventsCmd) Run(ctx context.Context, c *console) error {
 	if err := cmd.ask(ctx, http.MethodGet, "/api/v1/events?"+q.Encode(), nil, &all); err != nil {
 		return err
 	}
+	if len(all) == 0 && cmd.Device != "" { // perhaps it is misspelt
+		if err := cmd.ask(ctx, http.MethodGet, "/api/v1/device/"+url.PathEscape(cmd.Device), nil, &struct{}{}); err != nil {
+			return err
+		}
+	}
 	slices.Reverse(all)
 	if cmd.JSON {
 		enc := json.NewEncoder(c.out)

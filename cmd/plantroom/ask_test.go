@@ -91,6 +91,10 @@ func TestKillInAnIncident(t *testing.T) {
 		return err == nil && up == len(boards)
 	})
 	listed(`^$`, "--active")
+	listed(`^$`, "--device", "ups-1")
+	if out, code := typed("events", "--device", "ups1"); code != 1 || out != "there is no device ups1; /api/v1/devices lists them\n" {
+		t.Errorf("events of none: exit %d: %s", code, out)
+	}
 	mains(0, "on_battery")
 	text := listed(`(?s)alarm +lasts +Mains failure: board-1 has no voltage  (\S+)\n.* alarm +lasts +ups-1 is on battery`, "--active")
 	id := regexp.MustCompile(`Mains failure: .*  (\S+)\n`).FindStringSubmatch(text)[1]
