@@ -714,7 +714,8 @@ func (c *composer) earlier() {
 		tab.Rows = append(tab.Rows, row)
 	}
 	title := agent.Words{EN: "Comparison with earlier tests", CS: "Porovnání s předchozími zkouškami"}
-	note := agent.Words{EN: "This test is in bold; of several devices the worst counts.", CS: "Tato zkouška je uvedena tučně; u více zařízení se počítá nejhorší hodnota."}
+	note := agent.Words{EN: "This test is in bold; of several devices the worst counts, of generators the one that was tested.",
+		CS: "Tato zkouška je uvedena tučně; u více zařízení se počítá nejhorší hodnota, u generátorů ten zkoušený."}
 	if c.r.Kind != "test" {
 		title = agent.Words{EN: "Comparison with earlier incidents of this kind", CS: "Porovnání s předchozími událostmi stejného druhu"}
 		note = agent.Words{EN: "This incident is in bold; of several devices the worst counts.", CS: "Tato událost je uvedena tučně; u více zařízení se počítá nejhorší hodnota."}

@@ -486,6 +486,26 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// TestComparedByWhatWasTested: a generator that took over from the one that was
+// tested and did not start is no figure of that.
+func TestComparedByWhatWasTested(t *testing.T) {
+	r := &events.Record{Kind: "test", Devices: []events.Device{{ID: "gen-1", Class: "generator"}, {ID: "gen-2", Class: "generator"}, {ID: "ups", Class: "ups"}},
+		Figures: []events.Figure{{Name: events.TimeToStart, Device: "gen-2", Value: 60}, {Name: events.TimeOnBattery, Device: "ups", Value: 70}}}
+	names := func() (names []string) {
+		for _, f := range earlier(r).Figures {
+			names = append(names, f.Name)
+		}
+		return names
+	}
+	if got := names(); !slices.Equal(got, []string{events.TimeToStart, events.TimeOnBattery}) {
+		t.Errorf("of any generator: %v", got)
+	}
+	r.Criteria = []events.Criterion{{Name: events.TimeToStart, Device: "gen-1"}}
+	if got := names(); !slices.Equal(got, []string{events.TimeOnBattery}) {
+		t.Errorf("of generator 1: %v", got)
+	}
+}
+
 // TestTongue: numbers, units and times as each language writes them.
 func TestTongue(t *testing.T) {
 	en, cs := newTongue("en", prague), newTongue("cs", prague)

@@ -45,7 +45,8 @@ type Gap struct {
 }
 
 // keyFigures are those that one test is compared with another by. The worst
-// of several devices counts.
+// of several devices counts; of generators that which the test was about, as
+// another that had to take over says nothing of it.
 var keyFigures = []struct {
 	name  string
 	least bool // the least is the worst
@@ -98,12 +99,28 @@ func earlier(r *events.Record) Earlier {
 	if !r.Ended.IsZero() {
 		e.Seconds = r.Ended.Sub(r.Began).Seconds()
 	}
+	about := generatorOf(r)
 	for _, k := range keyFigures {
-		if f := worst(r, k.name, k.least); f != nil {
+		f := worst(r, k.name, k.least)
+		if f != nil && about != "" && device(r, f.Device).Class == "generator" {
+			f = figureOf(r, k.name, about)
+		}
+		if f != nil {
 			e.Figures = append(e.Figures, *f)
 		}
 	}
 	return e
+}
+
+// generatorOf returns the generator that a test had to show something of, "" for
+// none.
+func generatorOf(r *events.Record) string {
+	for _, c := range r.Criteria {
+		if device(r, c.Device).Class == "generator" {
+			return c.Device
+		}
+	}
+	return ""
 }
 
 // worst returns the worst of the record's figures of a name, nil for none.
