@@ -743,7 +743,14 @@ func (c *composer) parts() {
 		{Title: c.say(agent.Words{EN: "Event", CS: "Událost"}), Wide: true},
 		{Title: c.say(valueWord), Right: true}}}
 	values := false
-	for _, e := range slices.SortedStableFunc(slices.Values(c.r.Events), func(a, b agent.Event) int { return a.Began.Compare(b.Began) }) {
+	// Of what is seen in one second the cause comes first, whichever device was asked first.
+	order := func(e agent.Event) time.Time {
+		if e.Text == c.r.Cause {
+			return e.Began.Truncate(time.Second)
+		}
+		return e.Began
+	}
+	for _, e := range slices.SortedStableFunc(slices.Values(c.r.Events), func(a, b agent.Event) int { return order(a).Compare(order(b)) }) {
 		if e.ID == c.r.ID {
 			continue
 		}

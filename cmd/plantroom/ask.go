@@ -230,7 +230,16 @@ func listEvents(w io.Writer, all []agent.Event, lang string) {
 			continue
 		}
 		line(&all[i], "")
-		for _, part := range parts[all[i].ID] {
+		// Of what is seen in one second the cause comes first, whichever device was asked first.
+		order := func(e agent.Event) time.Time {
+			if strings.HasSuffix(all[i].Text.EN, ": "+e.Text.EN) {
+				return e.Began.Truncate(time.Second)
+			}
+			return e.Began
+		}
+		of := parts[all[i].ID]
+		slices.SortStableFunc(of, func(a, b agent.Event) int { return order(a).Compare(order(b)) })
+		for _, part := range of {
 			line(&part, "  ")
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"plantroom/agent/events"
 	"plantroom/config"
 	"plantroom/drivers/sim"
+	"plantroom/agent"
 	"plantroom/testdata/peer"
 )
 
@@ -284,5 +285,26 @@ func TestAskMistakes(t *testing.T) {
 		if code := run(t.Context(), strings.Fields(test.args), &out, &out); code != test.code || !strings.Contains(out.String(), test.want) {
 			t.Errorf("%s: exit %d: %s", test.args, code, &out)
 		}
+	}
+}
+
+// TestListedInOrder: what is a part of an incident stands below it in order of
+// time, and of one second the cause first.
+func TestListedInOrder(t *testing.T) {
+	at := func(ms int) time.Time { return time.Date(2026, 11, 27, 1, 0, 0, ms*1e6, time.UTC) }
+	event := func(id, parent string, ms int, text string) agent.Event {
+		return agent.Event{ID: id, Parent: parent, Began: at(ms), Ended: at(ms), Text: agent.Words{EN: text, CS: text}}
+	}
+	var out bytes.Buffer
+	listEvents(&out, []agent.Event{
+		event("1", "4", 900, "UPS is on battery"), event("2", "4", 800, "Cooler has stopped"), event("3", "4", 950, "Feed has no voltage"),
+		event("4", "", 800, "Mains failure: Feed has no voltage"), event("5", "4", 1500, "Generator was told to start"),
+	}, "en")
+	var ids string
+	for line := range strings.Lines(out.String()) {
+		ids += strings.TrimSpace(line[len(line)-2:])
+	}
+	if ids != "43215" {
+		t.Errorf("in the order %s:\n%s", ids, &out)
 	}
 }
