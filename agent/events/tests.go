@@ -343,6 +343,9 @@ func (e *Engine) StartTest(plan, name, by string) (id string, err error) {
 		if p = e.tests.plan(plan); p == nil {
 			return "", e.noPlan(plan)
 		}
+		if name = strings.TrimSpace(name); name != "" && name != p.Name {
+			return "", fmt.Errorf("%s is called %s already; a name is for a test that is not planned", plan, p.Name)
+		}
 	}
 	if p.Name == "" {
 		return "", errors.New("say which test begins: the id of a planned one, or a name")

@@ -292,6 +292,9 @@ func TestSaidFailed(t *testing.T) {
 		dir := t.TempDir()
 		p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("blackout", Blackout, "")} })
 		p.well(1)
+		if _, err := p.e.StartTest("blackout", "Another name", "Jana"); err == nil || !strings.Contains(err.Error(), "is called Test blackout already") {
+			t.Errorf("of another name: %v", err)
+		}
 		id, err := p.e.StartTest("blackout", "", "Jana")
 		if err != nil {
 			t.Fatal(err)

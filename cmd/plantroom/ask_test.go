@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"plantroom/agent"
 	"plantroom/agent/events"
 	"plantroom/config"
 	"plantroom/drivers/sim"
-	"plantroom/agent"
 	"plantroom/testdata/peer"
 )
 
