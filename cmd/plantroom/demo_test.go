@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"plantroom/agent"
+	"plantroom/config"
 	"plantroom/drivers/sim"
 	"plantroom/testdata/peer"
 )
@@ -238,6 +239,27 @@ func TestDemoTellsTheFailedTest(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		if regexp.MustCompile(`(WARNING|ALARM): (Cooling|Redundancy|Main|UPS|Office|ATS|Generator 2)|-> fault|INFO: (Generator|UPS)`).MatchString(line) {
 			t.Errorf("it tells: %s", line)
+		}
+	}
+}
+
+// TestDemoPlans: the monthly test is due where it is what happens, and nowhere else:
+// an outage is not to be taken for it.
+func TestDemoPlans(t *testing.T) {
+	now := time.Date(2026, 11, 29, 14, 30, 0, 0, time.Local)
+	for _, scenario := range sim.Scenarios() {
+		f, addresses := simulated(t, sim.Options{Scenario: scenario, Seed: 1, Start: 14 * time.Hour})
+		path, err := writeDemo(t.TempDir(), demoConfig(f, addresses, "127.0.0.1:0", "127.0.0.1:0", &demoCmd{Scenario: scenario, Every: time.Second}, now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		site, err := config.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		due := site.Tests[0].Schedule.Day == now.Day()
+		if test := scenario == "monthly-test" || scenario == "generator-fails"; site.Tests[0].Kind != "blackout" || due != test {
+			t.Errorf("%s: the test is due: %v", scenario, due)
 		}
 	}
 }
