@@ -153,7 +153,7 @@ func (e *Engine) patience(h *happening) (until time.Time, provisional bool) {
 	switch {
 	case h.meaning == coldStopped, h.meaning == running, h.meaning == asExpected, h.event.Kind == "trap" && h.meaning.expected:
 		return h.since.Add(mayFollow), false
-	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && (!e.toldApart(h) || e.mayBeMoment(h)):
+	case h.meaning.domain == power && h.meaning.expected && h.meaning.rank != mainsLost.rank && (!e.toldApart(h) || e.mayBeMoment(h) || e.mayBeTransfer(h)):
 		return h.since.Add(together), true
 	}
 	return time.Time{}, false
@@ -200,17 +200,43 @@ func (e *Engine) mayBeMoment(h *happening) bool {
 	return some
 }
 
-// settle places events that have waited for what they follow from.
+// mayBeTransfer reports whether an event may be what a transfer that is due brings
+// with it, as a UPS that is on battery while the switch is on its way: that has not
+// been read since, when it has arrived, or waits itself.
+func (e *Engine) mayBeTransfer(h *happening) bool {
+	for i := range e.tests.plans {
+		p := &e.tests.plans[i]
+		if p.Kind != Transfer || e.tests.due(p, h.event.Began).IsZero() {
+			continue
+		}
+		for _, d := range e.devices {
+			if d.transfer == nil || p.Device != "" && p.Device != d.ID || h.event.Device == d.ID || !e.graph.related(d.ID, h.event.Device) {
+				continue
+			}
+			if went := d.transfer.event; d.answered.Sub(h.since) < settledAfter || went != nil && went.provisional {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// settle places events that have waited for what they follow from; a transfer
+// before what it brings with it.
 func (e *Engine) settle() {
 	waiting := e.waiting
 	e.waiting = nil
+	if len(waiting) > 1 {
+		brought := func(h *happening) int { return min(1, max(0, h.meaning.rank-transfer.rank)) }
+		slices.SortStableFunc(waiting, func(a, b *happening) int { return cmp.Compare(brought(a), brought(b)) })
+	}
 	for _, h := range waiting {
 		switch {
 		case h.incident != nil: // it was adopted
 			continue
 		case !h.event.Active() && !h.provisional && h.event.Kind != "trap":
 			continue // what was over so soon was nothing
-		case e.now.Before(h.until) && !(h.provisional && (e.toldApart(h) || !h.event.Active()) && !e.mayBeMoment(h)):
+		case e.now.Before(h.until) && !(h.provisional && (e.toldApart(h) || !h.event.Active()) && !e.mayBeMoment(h) && !e.mayBeTransfer(h)):
 			e.waiting = append(e.waiting, h)
 			continue
 		}

@@ -982,7 +982,7 @@ func TestNobodyWatched(t *testing.T) {
 
 // TestMainsFailInsteadOfSelfTest: where a UPS is to test its battery some day, and
 // a switch to go over, the mains that fail are no such test, whatever is polled
-// first; what is alone is one, a poll later.
+// first; what is alone is one, when the switch has not gone over.
 func TestMainsFailInsteadOfSelfTest(t *testing.T) {
 	plans := func(s *Setup) {
 		s.Tests = []Plan{{ID: "battery", Name: "Battery test", Kind: SelfTest, Device: "ups", Schedule: Schedule{Every: "quarter"}},
@@ -1002,7 +1002,7 @@ func TestMainsFailInsteadOfSelfTest(t *testing.T) {
 	p = newPlant(t, Options{}, plans)
 	p.well(2)
 	p.now("ups", "status=on_battery battery_charge=99")
-	p.well(2)
+	p.well(4)
 	if all := p.lines(); !strings.Contains(strings.Join(all, "\n"), "Battery test") {
 		t.Errorf("one UPS on battery for a second: %q", all)
 	}
@@ -1098,5 +1098,79 @@ func TestBlackoutOfAnyDay(t *testing.T) {
 		if got := p.verdicts(dir); len(got) != 1 || !strings.HasPrefix(got[0], "test blackout ") {
 			t.Errorf("%+v: %q", test.schedule, got)
 		}
+	}
+}
+
+// TestBlipOfATransfer: a UPS that is on battery while a switch is on its way is a
+// part of the transfer test that is due, whichever of them is polled first and
+// however long after; where the switch stays where it is, it is an incident.
+func TestBlipOfATransfer(t *testing.T) {
+	const blip, well, other = "status=on_battery battery_charge=99", "status=online battery_charge=99", "selected_source=b preferred_source=a"
+	for name, then := range map[string]func(p *plant){
+		"the switch first": func(p *plant) { p.say("ats", other); p.now("ups", blip); p.now("ups", well) },
+		"the UPS first":    func(p *plant) { p.say("ups", blip); p.now("ats", other); p.now("ups", well) },
+		"the UPS first, boards only when all is over": func(p *plant) { p.say("ups", blip); p.now("ats", other); p.now("ups", well) },
+		"the switch at the same time, on its way": func(p *plant) {
+			p.say("ats", "selected_source=a preferred_source=a")
+			p.now("ups", blip)
+			p.now("ats", "selected_source=none preferred_source=a")
+			p.now("ups", well)
+			p.now("ats", other)
+		},
+		"the switch when the UPS is well again": func(p *plant) {
+			p.now("ups", blip)
+			p.now("ups", well)
+			p.at += 8 * time.Second
+			p.now("ats", other)
+		},
+		"no switch": func(p *plant) { p.now("ups", blip); p.now("ups", well) },
+		"a silent switch": func(p *plant) {
+			p.now("ups", blip)
+			for range 20 {
+				p.say("ats", "")
+				p.now("ups", blip)
+			}
+			p.now("ups", well)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("ats", Transfer, "ats")} })
+			p.well(2)
+			then(p)
+			for range 5 {
+				if strings.HasPrefix(name, "the") {
+					if !strings.Contains(name, "boards") {
+						p.say("msb", "voltage/L1=230 voltage/L2=230 voltage/L3=230")
+						p.say("mains-2", "voltage/L1=230")
+					}
+					p.now("ats", other)
+				} else {
+					p.well(1)
+				}
+			}
+			p.well(70)
+			p.e.Flush()
+			all, err := List(dir)
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%+v, %v", all, err)
+			}
+			want := "test ats passed"
+			if !strings.HasPrefix(name, "the") {
+				want = "incident  "
+			}
+			r := all[0]
+			if got := r.Kind + " " + r.Plan + " " + string(r.Verdict); got != want || r.Began.Sub(p.start) != 2*time.Second {
+				t.Errorf("%q from %v, want %q", got, r.Began.Sub(p.start), want)
+			}
+			for _, ev := range r.Events[1:] {
+				if called := ev.Severity > agent.Info; called != (r.Kind == "incident") {
+					t.Errorf("%s: %s", ev.Severity, ev.Text.EN)
+				}
+			}
+			if t.Failed() || r.Kind == "test" && len(r.Events) != 3 {
+				t.Errorf("its parts: %q", p.lines())
+			}
+		})
 	}
 }
