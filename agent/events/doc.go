@@ -30,7 +30,8 @@
 //   - A reading that is Bad, Suspect, unknown or missing neither begins nor ends
 //     an event of its point. Where one that is Bad, or a sensor that is missing, goes
 //     on for three polls, that is an event, one for all values that a device lacks
-//     since the same poll where they are many. An event of anything else that an
+//     since the same poll where they are many. Of what was never read, and is not
+//     Bad, that is so only where the configuration counts on it (wanted). An event of anything else that an
 //     answering device has left out for two hours ends, and says that it is no longer
 //     observed: the device was exchanged for another. Silence ends none.
 //   - The worst value of what is beyond a limit goes with all else that is told of

@@ -219,6 +219,7 @@ func (e *Engine) Observe(p *agent.Poll) {
 	if p.Err == nil {
 		e.derive(d, at)
 		e.absent(d, at)
+		e.want(d, at)
 	}
 	d.ring.keep(at, d.polls)
 	for _, inc := range e.incidents {
@@ -286,7 +287,7 @@ func (e *Engine) step(by time.Duration) {
 		}
 	}
 	for _, d := range e.devices {
-		move(&d.answered, &d.silentSince, &d.alarmsSince, &d.supplied)
+		move(&d.known, &d.answered, &d.silentSince, &d.alarmsSince, &d.supplied)
 		for i := range d.ring.times {
 			d.ring.times[i] += by.Milliseconds()
 		}

@@ -1621,3 +1621,84 @@ func TestNoLongerObserved(t *testing.T) {
 		want()
 	})
 }
+
+// TestNeverGiven: of what a device has not given since the agent started it is told
+// that it could not be read, also after a restart, and what the configuration counts
+// on: a limit of that device, and what the way of the power is told by. Anything
+// else it may do without.
+func TestNeverGiven(t *testing.T) {
+	channel := "inlet"
+	setup := func(s *Setup) {
+		s.Limits = []Limit{
+			{Class: "ups", Metric: "battery_temperature", Device: "ups", WarnHigh: number(40)},
+			{Class: "ups", Metric: "battery_charge", WarnLow: number(20)}, // of any UPS
+			{Class: "ups", Metric: "output_load", Device: "ups", Off: true},
+			{Class: "ups", Metric: "ambient", Device: "ups", WarnHigh: number(40)}, // which its profile does not have
+			{Class: "climate", Metric: "temperature", Device: "sensor", Channel: &channel, WarnHigh: number(27)},
+			{Class: "generator", Metric: "oil_pressure", Device: "gen", WarnLow: number(1e5)},
+		}
+		s.Metrics = map[string]map[string]bool{
+			"ups": {"battery_temperature": true, "battery_charge": true, "output_load": true, "status": true}, "sensor": {"temperature": true, "smoke": true},
+			"gen": {"oil_pressure": true, "status": true}, "ats": {"selected_source": true}, "msb": {"voltage": true}, "pdu": {"load": true}, "cooler": {},
+		}
+	}
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, setup)
+	all := func(n int, ups, sensor string) {
+		for range n {
+			p.say("pdu", "poll_duration=1")
+			p.say("cooler", "status=running")
+			p.say("gen", "status=stopped mode=auto")
+			p.say("msb", "frequency=50")
+			p.say("ats", "selected_source=a")
+			p.say("ups", ups)
+			p.now("sensor", sensor)
+		}
+	}
+	all(2, "", "temperature/outlet=20 smoke=bad")
+	all(60, "status=online", "temperature/outlet=20 smoke=bad")
+	want := []string{
+		"2.. warning Sensor does not give its smoke",
+		"0.. warning Main switchboard does not give its voltage",
+		"0.. warning Sensor (inlet) does not give its temperature",
+	}
+	p.want(want...)
+	all(1, "status=online", "temperature/outlet=20 smoke=bad")
+	want = append(want, "2.. warning UPS does not give its battery temperature")
+	p.want(want...)
+	told := len(p.told)
+	p.open(Options{Dir: dir})
+	all(4*60*60, "status=online", "temperature/outlet=20 smoke=bad")
+	if len(p.told) != told {
+		t.Errorf("told again: %v", p.told[told:])
+	}
+	p.want(want...)
+	p.open(Options{Dir: dir})
+	all(1, "status=online battery_temperature=20", "temperature/outlet=20 temperature/inlet=20 smoke=clear")
+	p.now("msb", "voltage/L1=230")
+	for _, ev := range p.e.Active() {
+		t.Errorf("given, and still: %s", ev.Text.EN)
+	}
+	all(100, "status=online", "temperature/outlet=20")
+	if cs := p.told[0].Text.CS; cs != "Sensor neudává: kouř" {
+		t.Error(cs)
+	}
+}
+
+// TestManyNeverGiven: many values that cannot be read since the agent started are
+// one event, and the same after a restart.
+func TestManyNeverGiven(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, nil)
+	for range 3 {
+		for range 5 {
+			p.now("ups", "x_alarm_fuse=bad x_alarm_fan=bad x_alarm_charger=bad x_alarm_bypass=bad x_alarm_module=bad")
+		}
+		p.want("2.. warning UPS does not give its fuse, nor 4 other values")
+		p.open(Options{Dir: dir})
+	}
+	p.now("ups", "x_alarm_fuse=clear x_alarm_fan=clear x_alarm_charger=clear x_alarm_bypass=clear x_alarm_module=clear")
+	if got := p.e.Active(); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -124,7 +124,7 @@ func TestSummaryAfterARestart(t *testing.T) {
 	want := []string{"1.. warning UPS reports: battery bad"}
 	p.want(want...)
 	p.open(Options{Dir: dir})
-	for range 3 {
+	for range stalePolls - 1 {
 		p.now("ups", "x_alarm_battery_bad=bad x_alarm=active")
 		p.want(want...)
 	}

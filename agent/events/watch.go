@@ -15,6 +15,8 @@ type device struct {
 	byName map[cellName]*cell
 	watch  []*cell // those of which an absence is an event
 	polls  int
+	wants  []wanted  // that were not given yet
+	known  time.Time // when it answered first
 
 	answered    time.Time // time of the last poll with an answer
 	silentSince time.Time // time of the first poll without an answer in a row; zero while it answers
@@ -72,6 +74,7 @@ func (e *Engine) meet(d *agent.Device) *device {
 	e.devices[d.ID] = known
 	known.silent = e.active[eventKey{"absence", d.ID, "up", ""}]
 	known.alarmed = e.active[eventKey{"alarm", d.ID, "alarms_active", ""}]
+	known.wants = e.wants(known)
 	pseudo := func(m *agent.Metric) *cell {
 		return e.newCell(known, &agent.Point{Device: d, Metric: m})
 	}
@@ -258,7 +261,7 @@ const silence = "silence"
 // plausible or was not read says nothing.
 func (e *Engine) read(c *cell, r *agent.Reading, at time.Time) {
 	if r.Quality != agent.Good {
-		if r.Quality == agent.Bad {
+		if r.Quality == agent.Bad || c.point.Metric.Class == "climate" { // a sensor that gives what cannot be
 			c.failed = c.device.polls
 		}
 		return
@@ -667,15 +670,19 @@ func (e *Engine) countAlarms(d *device, at time.Time) {
 // card that has lost its UPS knows none of its alarms.
 const manyValues = 4
 
-// absent looks for what is not read any more. That a value could not be read
+// absent looks for what is not read, or not any more. That a value could not be read
 // is told; that a device leaves one out, as a generator at rest does, is told
 // of sensors only. Of many at once the event is that of the first.
 func (e *Engine) absent(d *device, at time.Time) {
 	var news []*cell
+	var before *happening // of what an earlier run was not given either
 	for _, c := range d.watch {
-		if c.seen == d.polls || c.seen == 0 {
+		if c.seen == d.polls || c.seen == 0 && c.failed != d.polls { // which it may do without
 			c.misses = 0
 			continue
+		}
+		if c.seen == 0 && c.stale != nil && c.stale.event.Active() {
+			before = c.stale
 		}
 		if c.failed != d.polls && c.point.Metric.Class != "climate" {
 			continue
@@ -687,15 +694,27 @@ func (e *Engine) absent(d *device, at time.Time) {
 			news = append(news, c)
 		}
 	}
+	if before != nil { // it may have been of many
+		news = slices.DeleteFunc(news, func(c *cell) bool {
+			if c.seen > 0 {
+				return false
+			}
+			c.stale = before
+			return true
+		})
+	}
 	others := len(news) - 1
 	for i, c := range news {
 		if i > 0 && len(news) >= manyValues {
 			c.stale = news[0].stale
 			continue
 		}
-		m := c.point.Metric
+		m, words := c.point.Metric, agent.Words{EN: "%s does not give its %s any more", CS: "%s už neudává: %s"}
+		if c.seen == 0 {
+			words = notGiven
+		}
 		ev := agent.Event{Kind: "absence", Metric: m.Name, Channel: c.point.Channel, Severity: agent.Warning, Began: at,
-			Text: say(agent.Words{EN: "%s does not give its %s any more", CS: "%s už neudává: %s"}, place(c.point), Named(m.Name))}
+			Text: say(words, place(c.point), Named(m.Name))}
 		if len(news) >= manyValues {
 			ev.Text = say(agent.Words{EN: "%s, nor %d other values", CS: "%s, ani další hodnoty (%d)"}, ev.Text, others)
 		}
@@ -708,6 +727,9 @@ func (e *Engine) absent(d *device, at time.Time) {
 // about, and nobody is told that it does not: that it cannot give a value, or has a
 // sensor no more, is an event of its own. Told is whether there is one.
 func (d *device) leavesOut(key eventKey, told bool) bool {
+	if key.kind == "absence" && slices.ContainsFunc(d.wants, func(w wanted) bool { return w.key(d) == key }) {
+		return false
+	}
 	c := d.alarms
 	if key.metric != "alarms_active" {
 		c = nil
