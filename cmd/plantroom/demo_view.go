@@ -48,7 +48,7 @@ type told struct{ id, text string }
 
 func newDemoView(out io.Writer, f *sim.Facility, cmd *demoCmd) *demoView {
 	v := &demoView{out: out, facility: f, cmd: cmd, started: time.Now(), shown: make(map[string]string), known: make(map[string]agent.Event)}
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if file := terminal(out); file != nil {
 		v.height = func() (int, int) {
 			w, h, err := term.GetSize(int(file.Fd()))
 			if err != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 
 	"plantroom/config"
 )
@@ -129,6 +130,17 @@ func (p *printer) Write(b []byte) (int, error) {
 		p.failed = err
 	}
 	return n, err
+}
+
+// terminal returns the terminal that is written to, nil where that is none.
+func terminal(out io.Writer) *os.File {
+	if p, ok := out.(*printer); ok {
+		out = p.Writer
+	}
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return file
+	}
+	return nil
 }
 
 // misused says what is wrong with the command line in words for who typed it.

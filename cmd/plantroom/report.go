@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -86,11 +87,12 @@ func (s stateFolder) records(c *console) (string, []*events.Record, error) {
 // A reportOutput is how and where a report is written.
 type reportOutput struct {
 	Lang   string `help:"Language: ${enum}." enum:"en,cs" default:"en"`
-	Format string `help:"html, md or json; of a file by its name, otherwise html." enum:"html,md,json," default:"" placeholder:"FORMAT"`
+	Format string `help:"html, md or json; of a file by its name, on a terminal md, otherwise html." enum:"html,md,json," default:"" placeholder:"FORMAT"`
 	Output string `short:"o" help:"Write to this file instead of the standard output." placeholder:"FILE"`
 }
 
-func (o reportOutput) format() (string, error) {
+// format returns what the report is written as to that output.
+func (o reportOutput) format(out io.Writer) (string, error) {
 	ext := strings.TrimPrefix(filepath.Ext(o.Output), ".")
 	switch {
 	case o.Format != "":
@@ -99,13 +101,15 @@ func (o reportOutput) format() (string, error) {
 		return ext, nil
 	case o.Output != "":
 		return "", exitError{fmt.Errorf("%s ends in none of .%s; --format says what else it is to be", o.Output, strings.Join(report.Formats, ", .")), exitFaults}
+	case terminal(out) != nil:
+		return "md", nil
 	}
 	return "html", nil
 }
 
 // write writes the report, all of it or nothing.
 func (o reportOutput) write(c *console, r *report.Report) error {
-	format, err := o.format()
+	format, err := o.format(c.out)
 	if err != nil {
 		return err
 	}
