@@ -83,7 +83,7 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 		bounds++
 		v := math.Inf(1) // none
 		if !s.is(n, "none") {
-			v = s.quantity(n, key, unit, 0)
+			v = s.quantity(n, key, unit, math.NaN())
 		}
 		return &v
 	}
@@ -171,6 +171,74 @@ func (r *siteReader) limit(s *source, n *yaml.Node) {
 	if found != nil || own {
 		r.fits(s, m, &l)
 	}
+	r.later = append(r.later, func() { r.agrees(s, m, &l) })
+}
+
+// agrees reports a limit with a bound that is out of order with one that holds
+// already for all that the limit is about, and that it does not set.
+func (r *siteReader) agrees(s *source, m *mapping, l *Limit) {
+	for _, side := range []struct {
+		warn, alarm string
+		of          func(*Limit) (warn, alarm *float64)
+		over        float64 // the sign of an alarm over a warning
+	}{
+		{"warn_high", "alarm_high", func(l *Limit) (_, _ *float64) { return l.WarnHigh, l.AlarmHigh }, 1},
+		{"warn_low", "alarm_low", func(l *Limit) (_, _ *float64) { return l.WarnLow, l.AlarmLow }, -1},
+	} {
+		warn, alarm := side.of(l)
+		if l.Off || (warn == nil) == (alarm == nil) {
+			continue
+		}
+		set, other := side.warn, side.alarm
+		if warn == nil {
+			set, other = other, set
+			warn = r.already(l, func(o *Limit) *float64 { w, _ := side.of(o); return w })
+		} else {
+			alarm = r.already(l, func(o *Limit) *float64 { _, a := side.of(o); return a })
+		}
+		if warn == nil || alarm == nil || math.IsInf(*warn, 0) || math.IsInf(*alarm, 0) || !(side.over*(*alarm-*warn) < 0) {
+			continue
+		}
+		mine, has := warn, alarm
+		if set == side.alarm {
+			mine, has = has, mine
+		}
+		s.fault(m.get(set), "%s is %s, and %s is %s already; add %s, or %[3]s: none", set, amount(*mine), other, amount(*has), other)
+	}
+}
+
+// already returns a bound that holds for all that a limit is about but for that
+// limit itself, nil for none.
+func (r *siteReader) already(l *Limit, bound func(*Limit) *float64) (found *float64) {
+	most := 0
+	for i := range r.site.Limits {
+		o := &r.site.Limits[i]
+		if o.Class != l.Class || o.Metric != l.Metric || o.Device != "" && o.Device != l.Device || o.Channel != nil && (l.Channel == nil || *o.Channel != *l.Channel) {
+			continue
+		}
+		covers, particular := true, 0
+		for name, value := range o.Labels {
+			d := r.deviceOf(l.Device)
+			covers = covers && (l.Labels[name] == value || d != nil && slices.Contains(d.Labels, agent.Label{Name: name, Value: value}))
+			particular = 2
+		}
+		if o.Device != "" {
+			particular += 4
+		}
+		if o.Channel != nil {
+			particular++
+		}
+		if !covers || particular < most {
+			continue
+		}
+		if o.Off {
+			found, most = nil, particular
+		}
+		if v := bound(o); v != nil {
+			found, most = v, particular
+		}
+	}
+	return found
 }
 
 // fits reports a limit that is about nothing that the site measures.

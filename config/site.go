@@ -179,13 +179,23 @@ func (r *siteReader) readSite(s *source, root *yaml.Node) {
 		}
 	}
 	r.connect()
-	for _, look := range r.later {
+	later := r.later
+	r.later = nil
+	wrong := len(*r.faults)
+	for _, look := range later {
 		look()
 	}
 	for _, l := range read { // when all that they can be about is known
 		for _, n := range l.s.list(l.limits) {
 			r.limit(l.s, n)
 		}
+	}
+	if len(*r.faults) == wrong { // or they may not agree because of another mistake
+		for _, look := range r.later {
+			look()
+		}
+	}
+	for _, l := range read {
 		for _, n := range l.s.items(l.tests, "tests") {
 			r.test(l.s, n)
 		}
