@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -196,6 +197,31 @@ func doesNotRead(t *testing.T, qos byte) {
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSlowLink: a client that takes little at a time is waited for, one that takes
+// nothing is not.
+func TestSlowLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		const takes = 5
+		go func() {
+			for range takes {
+				time.Sleep(patience - time.Second)
+				far.Read(make([]byte, 1))
+			}
+		}()
+		if n, err := (link{near}).Write(make([]byte, takes)); n != takes || err != nil {
+			t.Errorf("%d bytes were taken, and then %v", n, err)
+		}
+		began := time.Now()
+		if n, err := (link{near}).Write([]byte{0}); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != patience {
+			t.Errorf("%d bytes were taken after %v, and then %v", n, time.Since(began), err)
+		}
+		if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the connection is open: %v", err)
+		}
+	})
 }
 
 // TestConnectionsThatSayNothing: there are so many and no more, and they do not

@@ -958,3 +958,28 @@ func TestConnectionLostInABurst(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusal: of a topic of which the broker does not take a message it is told
+// none as long, or nearly.
+func TestRefusal(t *testing.T) {
+	s := newSink(t, Options{URL: "mqtt://127.0.0.1:1"})
+	for range blamesLimit {
+		if _, some := s.takes("a", true, make([]byte, 1000)); !some {
+			t.Fatal("it is left out before it was refused often enough")
+		}
+		s.blame("a", make([]byte, 1000))
+	}
+	for _, m := range []struct {
+		topic         string
+		size          int
+		whole, retain bool
+	}{{"a", 950, false, true}, {"a", 950, false, false}, {"a", 850, true, true}, {"b", 1000, true, true}} {
+		payload, some := s.takes(m.topic, m.retain, make([]byte, m.size))
+		if some != (m.whole || m.retain) || len(payload) > 0 != m.whole {
+			t.Errorf("%+v: %v, %d bytes", m, some, len(payload))
+		}
+	}
+	if n := s.Refused(); n != 2 {
+		t.Errorf("%d are left out", n)
+	}
+}

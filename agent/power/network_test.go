@@ -49,6 +49,9 @@ func TestOldReadingsCountForNothing(t *testing.T) {
 		}
 		p.step(calm)
 		is("when it answers again", "ats-1", agent.Live, agent.Mains)
+		if path := p.Path(); !path.Redundant || path.Blind {
+			t.Errorf("when it answers again it is redundant: %v, blind: %v", path.Redundant, path.Blind)
+		}
 
 		time.Sleep(2 * time.Second) // 3 s after the last poll
 		is("three polls later", "ups-a", agent.Live, agent.Mains)
@@ -437,4 +440,79 @@ func TestBreakerNotSeen(t *testing.T) {
 	if path := p.Path(); path.On != agent.Mains || partOfPath(t, path, "g").Word.EN != "running" {
 		t.Errorf("with the mains there it stands on %v: %+v", path.On, path.Nodes)
 	}
+}
+
+// TestWhatAPollSays: what the readings of one poll come to.
+func TestWhatAPollSays(t *testing.T) {
+	p := newPlant(t, house)
+	for _, says := range []struct{ id, readings, battery, phaseLost string }{
+		{"ups-a", "status=online battery_status=charging battery_charge=99", "charging", "unknown"},
+		{"ups-a", "status=online battery_status=charging battery_charge=100", "normal", "unknown"},
+		{"ups-a", "status=online battery_status=charging battery_charge=bad", "charging", "unknown"},
+		{"msb", "voltage/L1=230 voltage/L2=230 voltage/L3=230", "", "no"},
+		{"msb", "voltage/L1=230 voltage/L2=0 voltage/L3=230", "", "yes"},
+		{"msb", "voltage/L1=0 voltage/L2=0 voltage/L3=0", "", "no"}, // that is no lost phase
+	} {
+		p.says(says.id + " " + says.readings)
+		f := p.Network.devices[says.id].facts
+		lost := map[tri]string{yes: "yes", no: "no", unknown: "unknown"}[f.phaseLost]
+		if f.battery != says.battery || lost != says.phaseLost {
+			t.Errorf("%s: battery %q, phase lost: %s", says.readings, f.battery, lost)
+		}
+	}
+	var s sum
+	for _, one := range []struct {
+		part part
+		v    float64
+	}{{whole, 100}, {phase, 30}, {share, 50}, {other, 7}} {
+		s.add(one.part, one.v)
+	}
+	if got := s.total(); !got.ok || got.v != 150 {
+		t.Errorf("100 W and a further inlet of 50 W are %v", got)
+	}
+}
+
+// TestTheLaterPollIsRight: where a board has voltage and what feeds it has none,
+// the one that was polled later is right.
+func TestTheLaterPollIsRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, house)
+		p.step(calm)
+		p.says("feed voltage/L1=0 active_power=0")
+		if n := partOfPath(t, p.Path(), "msb"); n.On != agent.Dead {
+			t.Errorf("a board that had voltage before stands on %v", n.On)
+		}
+		time.Sleep(time.Second)
+		p.says("msb voltage/L1=231 active_power=100e3")
+		if n := partOfPath(t, p.Path(), "msb"); n.On != agent.Mains {
+			t.Errorf("a board that has voltage since stands on %v", n.On)
+		}
+	})
+}
+
+// TestGuessedSource: a transfer switch that does not say on which source it is
+// stands on the mains while the generator is known to give nothing, for a moment
+// after that, and then nobody knows.
+func TestGuessedSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, `
+			utility utility Utility > ats/a
+			gen generator Generator > ats/b
+			ats ats ATS > ups
+			ups ups UPS`)
+		is := func(when string, want agent.Supply) {
+			t.Helper()
+			if n := partOfPath(t, p.Path(), "ats"); n.On != want {
+				t.Errorf("%s it stands on %v, want %v", when, n.On, want)
+			}
+		}
+		p.step("gen status=stopped mode=auto\nats output_voltage=230\nups status=online output_power=1000")
+		is("while the generator stands still", agent.Mains)
+		p.step("gen silent")
+		is("when it does not answer", agent.Mains)
+		for range 5 {
+			p.step("")
+		}
+		is("when it has not answered for long", agent.NoData)
+	})
 }
