@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,6 +91,57 @@ func TestReload(t *testing.T) {
 	if n := strings.Count(log.String(), "the configuration is loaded again"); n != 2 && n != 3 {
 		t.Errorf("loaded again %d times:\n%s", n, log.String())
 	}
+}
+
+// TestReloadOfATakenWall: where the new wall cannot be, the old configuration runs
+// on, all of it, the wall too.
+func TestReloadOfATakenWall(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	path := filepath.Join(t.TempDir(), "site.yaml")
+	write := func(wall, devices string) {
+		put(t, path, "site: praha-1\nwall: {listen: \""+wall+"\"}\ndevices:\n"+devices)
+	}
+	const one, two = "  - {id: ups-a, profile: rfc1628-ups, snmp: {address: \"127.0.0.1:1\", community: public}}\n",
+		"  - {id: ups-b, profile: rfc1628-ups, snmp: {address: \"127.0.0.1:1\", community: public}}\n"
+	write(address, one)
+	log, stop := running(t, path)
+	defer stop()
+	polled := func() string {
+		resp, err := http.Get("http://" + address + "/api/v1/devices")
+		if err != nil {
+			return ""
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return string(text)
+	}
+	peer.Until(t, "the wall is there", func() bool { return strings.Contains(polled(), "ups-a") })
+	write(taken.Addr().String(), one+two)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	peer.Until(t, "that is said", func() bool {
+		return strings.Contains(log.String(), "the configuration is not taken, the old one runs on")
+	})
+	peer.Until(t, "the old wall is there", func() bool { return polled() != "" })
+	if strings.Contains(polled(), "ups-b") || !strings.Contains(log.String(), taken.Addr().String()) {
+		t.Errorf("%s\n%s", polled(), log)
+	}
+	write(address, one+two)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	peer.Until(t, "the new device is there", func() bool { return strings.Contains(polled(), "ups-b") })
 }
 
 // TestReloadWhileStarting: who asks for a reload before the agent has read its

@@ -278,17 +278,26 @@ func whileOf(traps map[string]*config.SNMPTrap) events.While {
 	return says
 }
 
-// serveWall makes the wall what it is to be, none where the site has none.
-func (s *station) serveWall(site *config.Site) (err error) {
-	from := wallFrom{site.Name, site.Agent, site.Wall}
-	if reflect.DeepEqual(from, s.walled) {
+// serveWall makes the wall what it is to be, none where the site has none. After
+// an error it is what it was.
+func (s *station) serveWall(site *config.Site) error {
+	before, from := s.walled, wallFrom{site.Name, site.Agent, site.Wall}
+	if reflect.DeepEqual(from, before) {
 		return nil
 	}
 	if s.wall != nil {
-		s.wall.Close()
-		s.wall = nil
+		s.wall.Close() // what is to be may have the same address
 	}
-	s.walled = wallFrom{}
+	err := s.listen(from)
+	if err != nil && before.wall != nil {
+		err = errors.Join(err, s.listen(before))
+	}
+	return err
+}
+
+// listen makes a wall, none after an error.
+func (s *station) listen(from wallFrom) (err error) {
+	s.wall, s.walled = nil, wallFrom{}
 	if from.wall == nil {
 		return nil
 	}
@@ -298,7 +307,7 @@ func (s *station) serveWall(site *config.Site) (err error) {
 	}
 	s.wall, err = wall.Listen(wall.Options{
 		Listen: from.wall.Listen, Token: from.wall.Token.Reveal(), Users: users, Public: from.wall.Public, Agent: s.agent, Log: s.log,
-		Site: site.Name, Name: site.Agent, Version: version, Files: dashboards.Wall(), Live: s.live,
+		Site: from.site, Name: from.agent, Version: version, Files: dashboards.Wall(), Live: s.live,
 		Path: s.path, Trend: s.trend, Events: s.events.Events, Tests: s.events.Tests, Ack: s.events.Ack, Test: s.testNote, Traps: s.traps.counts,
 	})
 	if err != nil {
@@ -356,6 +365,12 @@ func (s *station) apply(site *config.Site) error {
 	if err != nil {
 		return err
 	}
+	if err := s.serveWall(site); err != nil {
+		for _, o := range made {
+			s.discard(o)
+		}
+		return err
+	}
 	for _, o := range made {
 		for _, old := range s.outputs {
 			if old.outlet == o.outlet && old != o {
@@ -369,14 +384,16 @@ func (s *station) apply(site *config.Site) error {
 	})
 	s.plan = drivers.Build(site, s.plan, s.log)
 	s.power.Apply(s.devices(site), nodes(site))
-	err = s.agent.Apply(s.plan.Buses(), outlets(made))
+	if err := s.agent.Apply(s.plan.Buses(), outlets(made)); err != nil {
+		s.log.Error("what was polled is not given up in order", "err", err)
+	}
 	s.events.Configure(s.setup(site)) // now that nobody polls what is gone
 	s.outputs = made
 	for _, o := range gone {
 		s.closeOutput(o)
 	}
 	s.listenForTraps(site)
-	return errors.Join(err, s.serveWall(site))
+	return nil
 }
 
 // make returns the outputs of a site. Those that the station has are taken
