@@ -193,6 +193,9 @@ modbus:
 	if d := byID["ats-2"]; d.SNMP.Address != "[::1]:161" || d.Every != time.Second {
 		t.Errorf("ats-2, made of ats-1 by a merge: %+v %+v", d, d.SNMP)
 	}
+	if UsualStopBits("none") != 2 || UsualStopBits("even") != 1 || UsualStopBits("odd") != 1 {
+		t.Error("a character on a serial line has not 11 bits")
+	}
 	own := byID["own"]
 	if want := (ModbusLink{Serial: "/dev/ttyUSB0", Baud: 9600, Parity: "even", DataBits: 8, StopBits: 1}); own.Modbus.Link != want {
 		t.Errorf("own: %+v", own.Modbus.Link)

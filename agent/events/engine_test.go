@@ -183,6 +183,21 @@ func (p *plant) now(id, readings string) {
 	p.at += time.Second
 }
 
+// record returns the only record that there is in a folder, with its series.
+func (p *plant) record(dir string) *Record {
+	p.t.Helper()
+	p.e.Flush()
+	all, err := List(dir)
+	if err != nil || len(all) != 1 {
+		p.t.Fatal(all, err)
+	}
+	r, err := Load(dir, all[0].ID)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r
+}
+
 // lines returns all events, oldest first: from..to severity text [< parent's text].
 func (p *plant) lines() []string {
 	var lines []string
@@ -867,15 +882,7 @@ func TestRecordOfWhatLasts(t *testing.T) {
 	p.e.Flush()
 	p.now("ups", "status=online battery_charge=98")
 	p.now("ats", "selected_source=b preferred_source=a")
-	p.e.Flush()
-	all, err := List(dir)
-	if err != nil || len(all) != 1 {
-		t.Fatal(all, err)
-	}
-	r, err := Load(dir, all[0].ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := p.record(dir)
 	for _, want := range []struct {
 		metric string
 		lasts  bool

@@ -69,15 +69,7 @@ func TestStepBeforeARecord(t *testing.T) {
 	p.well(10)
 	p.step(time.Hour)
 	p.dead(1)
-	p.e.Flush()
-	all, err := List(dir)
-	if err != nil || len(all) != 1 {
-		t.Fatal(all, err)
-	}
-	r, err := Load(dir, all[0].ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := p.record(dir)
 	for _, s := range r.Series {
 		if s.Device == "ups" && s.Metric == "status" {
 			if from := r.Began.Sub(s.Time(0)); len(s.Times) != 11 || from != 10*time.Second {

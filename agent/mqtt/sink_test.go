@@ -407,46 +407,58 @@ func TestSilentBroker(t *testing.T) {
 	}
 }
 
+// answer has a sink speak, over links in memory, to a broker that lets everybody
+// in. Told is called with each message, of which connection it is, and what
+// acknowledges it.
+func answer(s *Sink, told func(connection int, topic string, ack func())) (connections *int) {
+	connections = new(int)
+	s.paho.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
+		near, far := net.Pipe()
+		*connections++
+		connection := *connections
+		go func() {
+			for {
+				p, err := packets.ReadPacket(far)
+				if err != nil {
+					return
+				}
+				switch p := p.(type) {
+				case *packets.ConnectPacket:
+					packets.NewControlPacket(packets.Connack).Write(far)
+				case *packets.PingreqPacket:
+					go packets.NewControlPacket(packets.Pingresp).Write(far)
+				case *packets.PublishPacket:
+					told(connection, p.TopicName, func() {
+						ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
+						ack.MessageID = p.MessageID
+						ack.Write(far)
+					})
+				}
+			}
+		}()
+		return near, nil
+	})
+	return connections
+}
+
 // TestSlowBroker: a broker that takes its time for each of many messages is
 // waited for as long as it goes on; one that stops is not.
 func TestSlowBroker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const messages, stopsAt = 100, 150
-		acked := 0
+		acked, acks := 0, make(chan func(), 4*messages)
+		defer close(acks)
+		go func() {
+			for ack := range acks {
+				if time.Sleep(time.Second); acked == stopsAt {
+					continue
+				}
+				acked++
+				ack()
+			}
+		}()
 		s := newSink(t, Options{URL: "mqtt://10.0.0.1:1883", History: true})
-		s.paho.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-			near, far := net.Pipe()
-			taken := make(chan uint16, 2*messages)
-			go func() {
-				for id := range taken {
-					if time.Sleep(time.Second); acked == stopsAt {
-						continue
-					}
-					acked++
-					ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
-					ack.MessageID = id
-					ack.Write(far)
-				}
-			}()
-			go func() {
-				defer close(taken)
-				for {
-					p, err := packets.ReadPacket(far)
-					if err != nil {
-						return
-					}
-					switch p := p.(type) {
-					case *packets.ConnectPacket:
-						packets.NewControlPacket(packets.Connack).Write(far)
-					case *packets.PingreqPacket:
-						go packets.NewControlPacket(packets.Pingresp).Write(far)
-					case *packets.PublishPacket:
-						taken <- p.MessageID
-					}
-				}
-			}()
-			return near, nil
-		})
+		answer(s, func(_ int, _ string, ack func()) { acks <- ack })
 		block := func() (b []byte) {
 			for n := range int64(messages) {
 				b = s.Append(b, at(n, inputL1.Measured(float64(n))))
@@ -474,36 +486,13 @@ func TestSlowBroker(t *testing.T) {
 // retained follows.
 func TestOnlineIsNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		connections := 0
 		said := make(chan string, 16) // over the second connection
 		s := newSink(t, Options{URL: "mqtt://10.0.0.1:1883"})
-		s.paho.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-			near, far := net.Pipe()
-			connections++
-			mute := connections == 1
-			go func() {
-				for {
-					p, err := packets.ReadPacket(far)
-					if err != nil {
-						return
-					}
-					switch p := p.(type) {
-					case *packets.ConnectPacket:
-						packets.NewControlPacket(packets.Connack).Write(far)
-					case *packets.PingreqPacket:
-						packets.NewControlPacket(packets.Pingresp).Write(far)
-					case *packets.PublishPacket:
-						if mute {
-							continue
-						}
-						said <- p.TopicName
-						ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
-						ack.MessageID = p.MessageID
-						go ack.Write(far)
-					}
-				}
-			}()
-			return near, nil
+		connections := answer(s, func(connection int, topic string, ack func()) {
+			if connection > 1 {
+				said <- topic
+				go ack()
+			}
 		})
 		block := s.Append(nil, at(0, statusA.Stated(1, "")))
 		if err := s.Send(t.Context(), block); !errors.Is(err, errNoAck) {
@@ -515,8 +504,29 @@ func TestOnlineIsNotTaken(t *testing.T) {
 				t.Errorf("the broker was told %s, want %s", got, want)
 			}
 		}
-		if connections != 2 {
-			t.Errorf("%d connections", connections)
+		if *connections != 2 {
+			t.Errorf("%d connections", *connections)
+		}
+		s.Close()
+		time.Sleep(time.Hour)
+	})
+}
+
+// TestSlowIsNotRefused: a message that a broker does not confirm in time, though
+// the connection stays, is none that it never takes.
+func TestSlowIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink(t, Options{URL: "mqtt://10.0.0.1:1883", SetAside: func(message string, why error) { t.Errorf("set aside: %s, %v", message, why) }})
+		answer(s, func(_ int, topic string, ack func()) {
+			if strings.Contains(topic, "/_agent/") {
+				go ack()
+			}
+		})
+		s.cuts = carefulFrom
+		for n := range int64(blamesLimit + 1) {
+			if err := s.Send(t.Context(), s.Append(nil, at(n, statusA.Stated(1, "")))); !errors.Is(err, errNoAck) {
+				t.Errorf("Send says %v", err)
+			}
 		}
 		s.Close()
 		time.Sleep(time.Hour)

@@ -567,14 +567,24 @@ func TestAgentStopped(t *testing.T) {
 		one := *s
 		one.Times, one.Values = nil, nil
 		for j, at := range s.Times {
-			if at <= from || at >= to {
+			if (at <= from || at >= to) && (at <= to+60_000 || at >= to+180_000) {
 				one.Times, one.Values = append(one.Times, at), append(one.Values, s.Values[j])
 			}
 		}
 		*s = one
 	}
-	if got := strings.ReplaceAll(write(t, OfRecord(r, nil, "en", afternoon), "md"), nbsp, " "); !strings.Contains(got, "For 5 min of it the agent read nothing;") {
+	if got := strings.ReplaceAll(write(t, OfRecord(r, nil, "en", afternoon), "md"), nbsp, " "); !strings.Contains(got, "For 7 min of it the agent read nothing;") {
 		t.Error(got[:min(len(got), 2000)])
+	}
+}
+
+// TestBeforeItBegan: what happened before a record began is so much before it.
+func TestBeforeItBegan(t *testing.T) {
+	c := &composer{author: author{tongue: newTongue("en", prague)}, r: &events.Record{Began: afternoon}}
+	for seconds, want := range map[time.Duration]string{-3: minus + "3.0 s", 0: "+0.0 s", 200: "+3 min 20 s"} {
+		if got := strings.ReplaceAll(c.after(afternoon.Add(seconds*time.Second)), nbsp, " "); got != want {
+			t.Errorf("%d s after: %s, want %s", seconds, got, want)
+		}
 	}
 }
 
