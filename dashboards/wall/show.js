@@ -31,14 +31,14 @@ export function svg(tag, attrs = {}, ...children) {
 export const setText = (el, text) => { if (el.textContent !== text) el.textContent = text; };
 export const setClass = (el, name) => { if (el.getAttribute('class') !== name) el.setAttribute('class', name); };
 
-// fit makes text as much smaller as it needs to be seen whole, down to two
-// thirds; what is longer ends in dots. It measures only when something changed.
+// fit makes text as much smaller as it needs to be seen whole, down to three
+// fifths; what is longer ends in dots. It measures only when something changed.
 export function fit(el, key) {
   const is = `${key} ${el.textContent}`;
   if (el.fitted === is || !el.clientWidth) return;
   el.fitted = is;
   el.style.setProperty('--fit', 1);
-  if (el.scrollWidth > el.clientWidth) el.style.setProperty('--fit', Math.max(0.66, Math.floor(97 * el.clientWidth / el.scrollWidth) / 100));
+  if (el.scrollWidth > el.clientWidth) el.style.setProperty('--fit', Math.max(0.6, Math.floor(97 * el.clientWidth / el.scrollWidth) / 100));
 }
 
 // The shape of each state, in a square of 16.
