@@ -698,7 +698,7 @@ func fits(t *testing.T, p *browser.Page, name string) {
 func TestWallFits(t *testing.T) {
 	t.Parallel()
 	chromium := browser.Start(t) // before the scenario begins
-	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "3", "--every", "200ms")
+	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "2", "--every", "200ms")
 	out.await(t, "all 19 devices are up")
 	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
 	p := chromium.Open(t, base+"/?lang=en", 1920, 1080)
@@ -1147,7 +1147,7 @@ func TestEverybodyCanUseThePages(t *testing.T) {
 	t.Parallel()
 	axe := peer.NeedFile(t, "axe.min.js", "run .ci/peers, which needs npm")
 	chromium := browser.Start(t) // before the scenario begins
-	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "3", "--every", "200ms")
+	out, _ := startDemo(t, "--scenario", "mains-failure", "--speed", "2", "--every", "200ms")
 	out.await(t, "all 19 devices are up")
 	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
 	p := chromium.Open(t, base+"/?lang=en", 1920, 1080)
@@ -1156,7 +1156,13 @@ func TestEverybodyCanUseThePages(t *testing.T) {
 		p.Go(base + path)
 		p.Until("the page is drawn", `document.querySelector('.node .v b, .devices .v b, .all .v b')?.textContent`)
 		browser.Eval[bool](p, string(axe)+"; true")
-		found := browser.Eval[[]string](p, `axe.run().then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary).join(' | ')))`)
+		var found []string
+		for range 5 { // on a busy machine the page may have heard nothing for a moment, and be pale
+			p.Until("it hears the agent", `!document.documentElement.classList.contains('is-lost')`)
+			if found = browser.Eval[[]string](p, `axe.run().then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary).join(' | ')))`); len(found) == 0 {
+				break
+			}
+		}
 		for _, fault := range found {
 			t.Errorf("%s: %s", path, fault)
 		}
