@@ -606,6 +606,38 @@ func TestStateLimits(t *testing.T) {
 	)
 }
 
+// TestStatesOff: a state that is to be no event is none, also one that lasts, unless a
+// more particular limit makes it one; in the words that it has.
+func TestStatesOff(t *testing.T) {
+	front := "front"
+	p := newPlant(t, Options{}, nil)
+	say := func(n int) {
+		for range n {
+			p.say("sensor", "door=open door/front=open smoke=alarm")
+			p.now("pdu", "alarms_active=2")
+		}
+	}
+	say(6)
+	if n := len(p.e.Active()); n != 5 {
+		t.Errorf("%d events: %q", n, p.lines())
+	}
+	p.setup.Limits = []Limit{
+		{Class: "climate", Metric: "door", Off: true},
+		{Class: "climate", Metric: "door", Channel: &front, WarnOn: []string{"open"}},
+		{Class: "pdu", Metric: "alarms_active", Off: true},
+	}
+	p.e.Configure(p.setup)
+	say(6)
+	var lasts []string
+	for _, ev := range p.e.Active() {
+		lasts = append(lasts, ev.Text.EN)
+	}
+	slices.Sort(lasts)
+	if diff := cmp.Diff([]string{"Sensor (front): the door is open", "Sensor: smoke", "Smoke: Sensor: smoke"}, lasts); diff != "" {
+		t.Errorf("lasts: (-want +got)\n%s", diff)
+	}
+}
+
 // TestAbsence: a device that does not answer, and a value that it does not
 // give any more.
 func TestAbsence(t *testing.T) {

@@ -94,6 +94,7 @@ type bounds struct {
 	rates               [2]float64 // in the unit a minute, of warning and alarm; infinite for none
 	over                time.Duration
 	warnWords, alarmOns []string
+	off                 bool // what is an event otherwise is none
 }
 
 // of returns what the limits of a point come to, nil where there are none.
@@ -125,6 +126,7 @@ func (x *limitIndex) bounds(p *agent.Point) *bounds {
 	for _, l := range found {
 		if l.Off {
 			b = *none
+			b.off = true
 		}
 		set(&b.highs[0], l.WarnHigh)
 		set(&b.highs[1], l.AlarmHigh)

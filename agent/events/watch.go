@@ -124,8 +124,11 @@ func (e *Engine) newCell(d *device, p *agent.Point) *cell {
 		e.bound(c, limit)
 	}
 	switch {
-	case m.Name == "alarms_active":
+	case m.Name == "alarms_active" && (limit == nil || !limit.off):
 		d.alarms = c
+	case m.Name == "alarms_active" && d.alarmed != nil:
+		e.endNow(d.alarmed, e.now)
+		d.alarmed = nil
 	case m.Class == "switchboard" && d.Class == m.Class && m.Name == "voltage":
 		switch {
 		case toNeutral(p.Channel):
@@ -208,6 +211,10 @@ func (e *Engine) except(c *cell, limit *bounds) {
 	if limit == nil {
 		return
 	}
+	usual := c.rules
+	if limit.off {
+		c.rules = nil
+	}
 	for _, set := range []struct {
 		words    []string
 		severity agent.Severity
@@ -222,8 +229,8 @@ func (e *Engine) except(c *cell, limit *bounds) {
 			}
 			r := stateRule{words: []string{w}, meaning: meaning{domain: domainOf(d.Class)},
 				text: say(agent.Words{EN: "%%s: %s is %s", CS: "%%s: %s: %s"}, Named(m.Name), Named(w))}
-			if was := c.rules[code]; was != nil {
-				r = *was
+			if code < len(usual) && usual[code] != nil {
+				r = *usual[code]
 			}
 			r.severity, r.how = set.severity, lasting
 			c.rules[code] = &r
