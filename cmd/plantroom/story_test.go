@@ -363,6 +363,7 @@ func storyOfGeneratorFails(t *testing.T, seed uint64) {
 		}
 	}
 	if diff := cmp.Diff([]string{
+		"warning Redundancy is lost: Generator 1 in fault", // which outlasts the test
 		"alarm Generator 1 has a fault",
 		"alarm Generator 1 reports: fail to start (shutdown)",
 		"warning Monthly blackout test: failed: Generator 1, time to run at speed: it did not start (at most 15 s)",
