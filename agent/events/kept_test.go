@@ -302,3 +302,27 @@ func TestLastReadingOnLoad(t *testing.T) {
 		t.Errorf("an hour of 50 kW: %+v", f)
 	}
 }
+
+// TestBuiltWithout: a site that never had a reserve has lost none.
+func TestBuiltWithout(t *testing.T) {
+	p := newPlant(t, Options{}, nil)
+	p.e.Path(agent.Path{Time: p.start, On: agent.Mains, Missing: []agent.Words{{EN: "UPS B off", CS: "UPS B mimo provoz"}}})
+	p.well(10)
+	p.want()
+}
+
+// TestMadeAtTheLastMoment: a test that is under way when its time is over was
+// made.
+func TestMadeAtTheLastMoment(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen")} })
+	p.at = -2 * time.Hour // so that the plan is known before it is due
+	p.well(1)
+	for p.at = time.Hour - 30*time.Second; p.at < time.Hour+time.Minute; {
+		p.now("gen", "status=running mode=auto")
+	}
+	p.well(90)
+	if got := p.verdicts(dir); !slices.Equal(got, []string{"test start passed schedule"}) {
+		t.Errorf("%q", got)
+	}
+}
