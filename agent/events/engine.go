@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -158,6 +159,7 @@ func (e *Engine) Configure(s Setup) {
 	}
 	e.setup, e.limits, e.graph = s, indexLimits(s.Limits), newGraph(s.Nodes)
 	e.tests.plans, e.tests.next = s.Tests, time.Time{}
+	maps.DeleteFunc(e.tests.since, func(id string, _ time.Time) bool { return e.tests.plan(id) == nil })
 	there := map[string]*agent.Device{}
 	for _, d := range s.Devices {
 		there[d.ID] = d

@@ -326,3 +326,29 @@ func TestMadeAtTheLastMoment(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestPlanThatComesBack: of a plan that was taken out of the configuration for a
+// while nothing was due meanwhile.
+func TestPlanThatComesBack(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlant(t, Options{Dir: dir}, func(s *Setup) { s.Tests = []Plan{hourly("start", Start, "gen")} })
+	plans := p.setup.Tests
+	p.at = 10 * time.Hour
+	p.well(1)
+	p.setup.Tests = nil
+	p.e.Configure(p.setup)
+	p.at = 10 * 24 * time.Hour
+	p.well(1)
+	p.open(Options{Dir: dir}) // nor by what was known before a restart
+	p.at += 10 * time.Hour
+	p.well(1)
+	p.setup.Tests = plans
+	p.e.Configure(p.setup)
+	p.well(1)
+	p.want()
+	p.at += 24 * time.Hour
+	p.well(1)
+	if lines := p.lines(); len(lines) != 1 || !strings.HasSuffix(lines[0], "Test start was due and was not made") {
+		t.Errorf("a day later: %q", lines)
+	}
+}
