@@ -639,20 +639,33 @@ func (r *Record) judge(p *Plan) {
 	if (p.Kind == Blackout || p.Kind == Start) && len(r.Criteria) == 0 && set != "" && r.figure(TimeRun, set) == nil && r.figure(TimeCarried, set) == nil {
 		check(TimeRun, set, 1, "s", true, nil)
 	}
+	r.Criteria = append(r.Criteria, r.faults()...)
 	r.Verdict = Passed
 	for _, c := range r.Criteria {
 		if !c.Met {
 			r.Verdict = Failed
 		}
 	}
-	for _, ev := range r.Events {
-		if ev.Metric == "self_test" && ev.State == "failed" {
-			r.Verdict = Failed
-		}
-	}
 	if r.saidFailed() >= 0 {
 		r.Verdict = Failed
 	}
+}
+
+// faults returns what no test is passed with, whatever it had to show: faults of
+// a generator or a UPS, and self-tests that failed, a criterion a device.
+func (r *Record) faults() (all []Criterion) {
+	for _, ev := range r.Events {
+		if (ev.Metric != "status" || ev.State != "fault" || ev.Class != "generator" && ev.Class != "ups") && (ev.Metric != "self_test" || ev.State != "failed") {
+			continue
+		}
+		at := slices.IndexFunc(all, func(c Criterion) bool { return c.Device == ev.Device })
+		if at < 0 {
+			at = len(all)
+			all = append(all, Criterion{Name: Faults, Device: ev.Device, Text: ev.Text, Measured: new(float64)})
+		}
+		*all[at].Measured++
+	}
+	return all
 }
 
 // generatorOf returns the generator that a test is about: the plan's, the one

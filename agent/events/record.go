@@ -126,6 +126,10 @@ const (
 	TimeDead           = "time_dead"             // s, for which a board had no voltage
 )
 
+// Faults is the name of a criterion that no figure decides: how many faults of a
+// device came with a test. There is one where there are some.
+const Faults = "faults"
+
 // A NotObserved is a figure that could not be computed, and why.
 type NotObserved struct {
 	Name   string      `json:"name"`
@@ -135,7 +139,7 @@ type NotObserved struct {
 
 // A Criterion is what a test had to show, and what it showed.
 type Criterion struct {
-	Name     string      `json:"name"` // of the figure that decides it
+	Name     string      `json:"name"` // of the figure that decides it, or Faults
 	Device   string      `json:"device,omitempty"`
 	Text     agent.Words `json:"text"`
 	Limit    float64     `json:"limit"`

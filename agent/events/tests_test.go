@@ -265,15 +265,18 @@ func TestDeclared(t *testing.T) {
 	p.well(70)
 	p.e.Flush()
 	p.want(
-		"0..304 alarm Blackout by hand: passed",
-		"1..5 info UPS is on battery < Blackout by hand: passed",
-		"1..5 info Main switchboard has no voltage < Blackout by hand: passed",
-		"1..5 info Cooler has stopped < Blackout by hand: passed",
-		"4..5 alarm Generator has a fault < Blackout by hand: passed",
+		"0..304 alarm Blackout by hand: failed: Generator has a fault",
+		"1..5 info UPS is on battery < Blackout by hand: failed: Generator has a fault",
+		"1..5 info Main switchboard has no voltage < Blackout by hand: failed: Generator has a fault",
+		"1..5 info Cooler has stopped < Blackout by hand: failed: Generator has a fault",
+		"4..5 alarm Generator has a fault < Blackout by hand: failed: Generator has a fault",
 	)
 	r, err := Load(dir, id)
 	if err != nil || r.Declared != "Jana" || len(r.Notes) != 1 || r.Notes[0].By != "Petr" {
 		t.Errorf("%+v, %v", r, err)
+	}
+	if len(r.Criteria) != 1 || r.Criteria[0].Name != Faults || r.Criteria[0].Device != "gen" || *r.Criteria[0].Measured != 1 || r.Criteria[0].Met {
+		t.Errorf("criteria: %+v", r.Criteria)
 	}
 	// And afterwards, by its ID.
 	if _, err := p.e.NoteTest(id, "Jana", "the breaker is greased", false); err != nil {

@@ -229,6 +229,7 @@ var figures = map[string]agent.Words{
 	events.CoolingOff:         {EN: "Cooling unit off", CS: "Chladicí jednotka mimo provoz"},
 	events.TemperatureRise:    {EN: "Temperature rise", CS: "Oteplení"},
 	events.TimeDead:           {EN: "Time without voltage", CS: "Doba bez napětí"},
+	events.Faults:             {EN: "Faults", CS: "Poruchy"},
 }
 
 func (t tongue) figure(name string) string {

@@ -343,7 +343,7 @@ func storyOfGeneratorFails(t *testing.T, seed uint64) {
 	if diff := cmp.Diff(s.expected(), s.happened(r.ID)); diff != "" {
 		t.Errorf("events: (-facility +plantroom)\n%s", diff)
 	}
-	want := []string{"time_to_start gen-1", "time_to_load gen-1", "time_carried gen-1", "load_mean gen-1", "frequency_deviation gen-1"}
+	want := []string{"time_to_start gen-1", "time_to_load gen-1", "time_carried gen-1", "load_mean gen-1", "frequency_deviation gen-1", "faults gen-1"}
 	if diff := cmp.Diff(want, unmet(r)); r.Kind != "test" || r.Verdict != events.Failed || diff != "" {
 		t.Errorf("%s %s; criteria not met: (-want +got)\n%s", r.Kind, r.Verdict, diff)
 	}
