@@ -12,9 +12,9 @@ FLAGS := -tags gosnmp_nodebug -trimpath -ldflags "-s -w -X main.version=$(VERSIO
 demo: plantroom $(INFLUXD)
 	@bash .ci/demo $(ARGS)
 
-# All tests, against real servers.
+# All tests, against real servers. Most wait for a simulated facility, so more run at once than there are cores.
 test: .cache/peers $(INFLUXD)
-	CGO_ENABLED=1 go test -race -timeout 30m ./...
+	CGO_ENABLED=1 go test -race -parallel 4 -timeout 30m ./...
 
 # Static binaries: dist/plantroom-linux-amd64, -arm64, -armv7.
 build:
