@@ -737,6 +737,26 @@ func TestWallFits(t *testing.T) {
 	p.NoComplaints()
 }
 
+// TestCalmWallFits is TestWallFits of the days on which nothing happens.
+func TestCalmWallFits(t *testing.T) {
+	t.Parallel()
+	out, _ := startDemo(t, "--every", "200ms")
+	out.await(t, "all 19 devices are up")
+	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
+	p := browser.Start(t).Open(t, base+"/?lang=en", 1920, 1080)
+	for _, c := range []struct {
+		name, query   string
+		width, height int64
+	}{{"calm-1080p-en", "lang=en", 1920, 1080}, {"calm-power-cs", "lang=cs&view=power", 1920, 1080}, {"calm-768p-cs", "lang=cs&theme=light", 1366, 768}} {
+		p.Size(c.width, c.height)
+		p.Go(base + "/?" + c.query)
+		p.Until("the wall is drawn", `document.querySelectorAll('.node').length >= 11 && document.querySelectorAll('.tile').length === 8 && document.querySelector('.livetext').textContent.includes(' s')`)
+		fits(t, p, c.name)
+		p.Shoot(c.name, false)
+	}
+	p.NoComplaints()
+}
+
 // TestWallOfALargeSite: a hall with many sensors, four cooling units and two sides
 // of power with thirty parts still fit on one screen, and so do the trends of a
 // whole day.

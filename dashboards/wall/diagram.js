@@ -12,11 +12,12 @@ const figure = (d, metric, ...channels) => { const v = metric.endsWith('power') 
 const join = (...list) => list.filter(Boolean).join(' · ');
 
 // What a box says, by its class: the large figure, as the metric and where it
-// may be, or the word of the state; and the details below.
+// may be, or the word of the state; and the details below. Of a board that is live
+// the voltage says so.
 const says = {
-  switchboard: (d, n, source) => source
+  switchboard: (d, n, source) => ({ quiet: n.state === 'live', ...(source
     ? { big: ['voltage', 'L1', ''], more: figure(d, 'frequency') }
-    : { big: ['active_power', '', 'L1'], more: join(figure(d, 'voltage', 'L1', ''), amps(d)) },
+    : { big: ['active_power', '', 'L1'], more: join(figure(d, 'voltage', 'L1', ''), amps(d)) }) }),
   pdu: (d) => ({ big: ['active_power', '', 'L1'], more: join(amps(d), figure(d, 'load')) }),
   generator: (d, n) => value(total(d, 'output_power')) > 0 && n.state !== 'ready'
     ? { big: ['output_power', '', 'L1'], more: join(figure(d, 'output_frequency'), fuel(d)) }
@@ -147,10 +148,10 @@ export class Diagram {
       b.el.dataset.on = n.on;
       setMark(b.mark, n.state);
       const word = words(n.word);
-      // A long word takes the place of the details.
-      const long = word.length > 11;
       const wordBig = s.word || n.state === 'unknown' || (!d && n.power == null);
-      setText(b.word, wordBig || long ? '' : word);
+      // A long word takes the place of the details, and any where there are none.
+      const below = !wordBig && (!s.more || word.length > 11);
+      setText(b.word, wordBig || below || s.quiet ? '' : word);
       b.word.className = 'word s-' + n.state;
       b.value.el.hidden = Boolean(wordBig);
       b.text.hidden = !wordBig;
@@ -167,8 +168,8 @@ export class Diagram {
           b.value.set(n.power ?? undefined, time(p.time), 1000);
         }
       }
-      setText(b.more, long && !wordBig ? word : s.more ?? '');
-      b.more.className = 'more' + (long && !wordBig ? ' s-' + n.state : '');
+      setText(b.more, below ? word : s.more ?? '');
+      b.more.className = 'more' + (below ? ' s-' + n.state : '');
       b.gauge.hidden = s.charge === undefined;
       if (s.charge !== undefined) {
         b.gauge.style.setProperty('--full', `${s.charge}%`);

@@ -74,7 +74,8 @@ export function frame() {
     header.dataset.at = time(p?.time);
     look();
   });
-  // fit makes the sentence as large as its place allows.
+  // fit makes the sentence as large as its place allows, which gets narrower when
+  // the age of the data is said beside it.
   const fit = () => {
     head.style.fontSize = detail.style.fontSize = '';
     if (getComputedStyle(header).position === 'static' && matchMedia('(max-width: 800px)').matches) return;
@@ -84,7 +85,7 @@ export function frame() {
       detail.style.fontSize = Math.max(1.1, size * 0.5) + 'rem';
     }
   };
-  addEventListener('resize', fit);
+  new ResizeObserver(fit).observe(header.querySelector('.sentence'));
   look();
   start();
   return { header, main, bar };
