@@ -96,9 +96,13 @@ func (p *Proxy) Set(trouble Trouble) {
 }
 
 // Make makes one trouble after the other, each for up to a second or two, until
-// ctx ends; then it makes none.
+// ctx ends; then it makes none. Connections end with the last: what some of them
+// have lost is sent again by no TCP here.
 func (p *Proxy) Make(ctx context.Context) {
-	defer p.Set(None)
+	defer func() {
+		p.Set(Cut)
+		p.Set(None)
+	}()
 	for {
 		p.Set(Trouble(p.upTo(int(troubles))))
 		if !pause(ctx, time.Duration(p.upTo(2000))*time.Millisecond) {
