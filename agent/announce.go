@@ -75,7 +75,7 @@ func (a *Agent) Active() []*Event {
 // read, and without a value that is no number.
 func (e *Event) fixed() *Event {
 	f := *e
-	for _, t := range []*time.Time{&f.Began, &f.Ended, &f.PeakAt, &f.Told, &f.Acked} {
+	for _, t := range f.Times() {
 		*t = t.UTC().Truncate(time.Millisecond)
 	}
 	if f.Value != nil && !Finite(*f.Value) {

@@ -95,6 +95,11 @@ type Notice struct {
 // Active reports whether the event still lasts.
 func (e *Event) Active() bool { return e.Ended.IsZero() }
 
+// Times returns where the event's times are, each of which may be zero.
+func (e *Event) Times() []*time.Time {
+	return []*time.Time{&e.Began, &e.Ended, &e.PeakAt, &e.Told, &e.Acked, &e.Outlived}
+}
+
 // Part reports whether the event goes with an incident or a test: who is told of
 // that, or looks at that, need not be told of the event.
 func (e *Event) Part() bool { return e.Parent != "" && e.Outlived.IsZero() }

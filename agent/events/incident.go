@@ -91,7 +91,7 @@ func (inc *incident) told(ev agent.Event) agent.Event {
 		if ev.ID <= s.after {
 			continue
 		}
-		for _, at := range []*time.Time{&ev.Began, &ev.Ended, &ev.PeakAt, &ev.Told, &ev.Acked, &ev.Outlived} {
+		for _, at := range ev.Times() {
 			if !at.IsZero() {
 				*at = at.Add(s.ahead)
 			}

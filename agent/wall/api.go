@@ -220,7 +220,7 @@ func asPath(p agent.Path) agent.Path {
 }
 
 func asEvent(e agent.Event) agent.Event {
-	for _, t := range []*time.Time{&e.Began, &e.Ended, &e.PeakAt, &e.Told, &e.Acked, &e.Outlived} {
+	for _, t := range e.Times() {
 		*t = stamp(*t)
 	}
 	return e
