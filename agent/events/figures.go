@@ -655,7 +655,8 @@ func (r *Record) judge(p *Plan) {
 // a generator or a UPS, and self-tests that failed, a criterion a device.
 func (r *Record) faults() (all []Criterion) {
 	for _, ev := range r.Events {
-		if (ev.Metric != "status" || ev.State != "fault" || ev.Class != "generator" && ev.Class != "ups") && (ev.Metric != "self_test" || ev.State != "failed") {
+		broke := ev.Metric == "status" && ev.State == "fault" && (ev.Class == "generator" || ev.Class == "ups")
+		if !broke && !(ev.Metric == "self_test" && ev.State == "failed") {
 			continue
 		}
 		at := slices.IndexFunc(all, func(c Criterion) bool { return c.Device == ev.Device })

@@ -549,7 +549,6 @@ func (e *Engine) over(inc *incident) bool {
 func (e *Engine) hold() time.Duration { return cmp.Or(e.setup.Hold, usualHold) }
 
 // finish ends an incident or test; readings are recorded for a while longer.
-// Those of its parts that go on call for themselves from now on.
 // What is worse than Info and goes on calls for itself from now on, also where
 // the test was for it.
 func (e *Engine) finish(inc *incident) {

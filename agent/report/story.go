@@ -116,7 +116,7 @@ func earlier(r *events.Record) Earlier {
 // none.
 func generatorOf(r *events.Record) string {
 	for _, c := range r.Criteria {
-		if device(r, c.Device).Class == "generator" {
+		if c.Name != events.Faults && device(r, c.Device).Class == "generator" {
 			return c.Device
 		}
 	}
