@@ -692,6 +692,25 @@ func fits(t *testing.T, p *browser.Page, name string) {
 	t.Errorf("%s: cut off: %s", name, strings.Join(bad, "; "))
 }
 
+// A view is the wall as somebody looks at it, on a screen of so many pixels.
+type view struct {
+	name, query   string
+	width, height int64
+}
+
+// fitsAs fails the demo's wall at base in those of the views in which something is
+// cut off, once drawn, which is JavaScript, is true.
+func fitsAs(t *testing.T, p *browser.Page, base, drawn string, views ...view) {
+	t.Helper()
+	for _, v := range views {
+		p.Size(v.width, v.height)
+		p.Go(base + "/?" + v.query)
+		p.Until("the wall is drawn", `document.querySelectorAll('.node').length >= 11 && document.querySelectorAll('.tile').length === 8 && `+drawn)
+		fits(t, p, v.name)
+		p.Shoot(v.name, false)
+	}
+}
+
 // TestWallFits: one screen without scrolling and without a figure cut off, from
 // a small screen to a large one, in both languages; a phone scrolls down only.
 // The pictures are for people to look at.
@@ -703,20 +722,10 @@ func TestWallFits(t *testing.T) {
 	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
 	p := chromium.Open(t, base+"/?lang=en", 1920, 1080)
 	p.Until("the generator carries", `document.querySelector('h1').textContent.startsWith('ON GENERATOR 1')`)
-	for _, c := range []struct {
-		name, query   string
-		width, height int64
-	}{
-		{"1080p-dark-en", "lang=en", 1920, 1080}, {"1080p-light-cs", "lang=cs&theme=light", 1920, 1080}, {"2160p-dark-cs", "lang=cs", 3840, 2160},
-		{"2160p-light-en", "lang=en&theme=light", 3840, 2160}, {"768p-dark-cs", "lang=cs", 1366, 768},
-		{"power-dark-en", "lang=en&view=power", 1920, 1080}, {"climate-dark-cs", "lang=cs&view=climate", 1920, 1080},
-	} {
-		p.Size(c.width, c.height)
-		p.Go(base + "/?" + c.query)
-		p.Until("the wall is drawn", `document.querySelectorAll('.node').length >= 11 && document.querySelectorAll('.tile').length === 8 && document.querySelector('.strip rect')`)
-		fits(t, p, c.name)
-		p.Shoot("wall-"+c.name, false)
-	}
+	fitsAs(t, p, base, `document.querySelector('.strip rect')`,
+		view{"wall-1080p-dark-en", "lang=en", 1920, 1080}, view{"wall-1080p-light-cs", "lang=cs&theme=light", 1920, 1080}, view{"wall-2160p-dark-cs", "lang=cs", 3840, 2160},
+		view{"wall-2160p-light-en", "lang=en&theme=light", 3840, 2160}, view{"wall-768p-dark-cs", "lang=cs", 1366, 768},
+		view{"wall-power-dark-en", "lang=en&view=power", 1920, 1080}, view{"wall-climate-dark-cs", "lang=cs&view=climate", 1920, 1080})
 	p.Size(390, 844)
 	for _, c := range []struct{ name, path string }{
 		{"wall-phone-dark-en", "/?lang=en"}, {"wall-phone-light-cs", "/?lang=cs&theme=light"}, {"desk-phone-dark-en", "/desk?lang=en"}, {"device-phone-light-cs", "/desk/ups-a?lang=cs&theme=light"},
@@ -744,16 +753,8 @@ func TestCalmWallFits(t *testing.T) {
 	out.await(t, "all 19 devices are up")
 	base := "http://" + regexp.MustCompile(`http://(\S+)/ and`).FindStringSubmatch(out.String())[1]
 	p := browser.Start(t).Open(t, base+"/?lang=en", 1920, 1080)
-	for _, c := range []struct {
-		name, query   string
-		width, height int64
-	}{{"calm-1080p-en", "lang=en", 1920, 1080}, {"calm-power-cs", "lang=cs&view=power", 1920, 1080}, {"calm-768p-cs", "lang=cs&theme=light", 1366, 768}} {
-		p.Size(c.width, c.height)
-		p.Go(base + "/?" + c.query)
-		p.Until("the wall is drawn", `document.querySelectorAll('.node').length >= 11 && document.querySelectorAll('.tile').length === 8 && document.querySelector('.livetext').textContent.includes(' s')`)
-		fits(t, p, c.name)
-		p.Shoot(c.name, false)
-	}
+	fitsAs(t, p, base, `document.querySelector('.livetext').textContent.includes(' s')`,
+		view{"calm-1080p-en", "lang=en", 1920, 1080}, view{"calm-power-cs", "lang=cs&view=power", 1920, 1080}, view{"calm-768p-cs", "lang=cs&theme=light", 1366, 768})
 	p.NoComplaints()
 }
 
